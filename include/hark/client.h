@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_CLIENT_H
+#define HARK_CLIENT_H
+
+/*
+ * The end that asks.
+ *
+ *         call        waits for the reply
+ *         invoke      calls back with the reply
+ *         send        expects nothing
+ *         subscribe   calls back with every notification, and with the end
+ *         publish     to a server that accepts publications
+ *
+ * Every call ends exactly once, in one of:
+ *
+ *         0             a reply
+ *         > 0           a status: the other side answered no (enum hark_status)
+ *         -ETIMEDOUT    it was sent, and no answer came in time
+ *         -ECANCELED    hark_cancel(), hark_loop_stop(), a signal, or the client was let go of
+ *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out
+ *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is
+ *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less
+ *
+ * or it is refused before it begins, and then no callback runs:
+ *
+ *         -EINVAL -ENOMEM
+ *         -EMSGSIZE     larger than the other side takes
+ *         -EAGAIN       the outgoing queue is full; on_room tells when it is not
+ *         -EDQUOT       too many calls in flight, subscriptions, or fds in one message
+ *         -EOPNOTSUPP   fds on a transport that carries none
+ *         -ENOTCONN     the client is closed
+ */
+
+#include <hark/message.h>
+#include <hark/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum hark_state {
+        HARK_CONNECTING = 1,
+        HARK_CONNECTED = 2,
+        HARK_CLOSED = 4 /* not reached, or lost; the client is of no more use */
+};
+
+/** Limits on what the other side can make this process hold, per connection. 0: the default. */
+struct hark_limits {
+        size_t message_size;      /**< bytes; default 16 MiB, 1 KiB to 1 GiB */
+        size_t received_size;     /**< bytes received and not yet handled; default 32 MiB or two
+                                       messages, whichever is more; at least one message */
+        size_t queue_size;        /**< bytes waiting to be sent; default 16 MiB, at least 4 KiB */
+        uint32_t calls_in_flight; /**< requests of the other side being handled; default 1024 */
+        uint32_t subscriptions;   /**< of the other side; default 4096 */
+        uint32_t fds_per_message; /**< default 16, at most 64 */
+        uint32_t hello_ms;        /**< until the other side has said hello; default 10000 */
+        uint64_t reserved[4];     /**< zero */
+};
+
+/** A client's rarer wishes. All zeros: connect now or fail, offer nothing. */
+struct hark_client_params {
+        /** Told of every change of state; reason is why the connection ended, as -errno, else 0. */
+        void (*on_state)(hark_client *client, int state, int reason, void *userdata);
+        /** Told once the outgoing queue has room again after an -EAGAIN. */
+        void (*on_room)(hark_client *client, void *userdata);
+        /**
+         * Told when the other side refused what expects no answer: a hark_send() to a method that
+         * it does not have, a hark_publish() that it does not accept, or either past its limits.
+         * name is the method or topic, status an enum hark_status, message its reason for
+         * hark_reason(), borrowed.
+         */
+        void (*on_refused)(hark_client *client, const char *name, int status,
+                           const hark_message *message, void *userdata);
+        void *userdata;            /**< for the three above */
+        const char *name;          /**< as the server's side sees it; NULL: the program's */
+        hark_server *serves;       /**< answers what the other side asks; on the same loop */
+        int attempt_ms;            /**< for connecting, handshake included; 0: 5000 */
+        int spin_us;               /**< poll so long before sleeping; 0: default, -1: never */
+        int ping_ms;               /**< give up a silent server after so long; 0: never */
+        struct hark_limits limits; /**< what the server can make this process hold */
+        uint64_t reserved[8];      /**< zero */
+};
+
+/**
+ * Connects to a server.
+ *
+ * Blocks only without a loop, and in the resolver for `tcp:` with a name.
+ *
+ * @param loop runs the callbacks, and is kept by the client. NULL: the client makes its own, see
+ *        hark_client_loop(), and this function waits until the connection stands.
+ * @param address such as "unix:/run/clock.sock", see hark-addresses(7)
+ * @param params may be NULL; copied
+ * @param ret_client yours to let go of with hark_client_unref()
+ * @return 0: connected; with a loop: connecting, on_state tells the rest.
+ *         -EINVAL: the address is malformed, hark_address_check() says where.
+ *         -EPROTONOSUPPORT: no such transport. -EOPNOTSUPP: it cannot be connected to.
+ *         -ENOENT, -ECONNREFUSED: nobody listens there. -EACCES: not allowed to connect, or
+ *         refused by the server. -EPERM: whoever serves it is not who may (see uid= in
+ *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer.
+ *         -EPROTO: it does not speak hark. -EDQUOT: the server's limit of connections.
+ *         -ECANCELED: hark_loop_stop() or a signal ended the wait.
+ *         -EMFILE, -ENFILE: no fd left.
+ */
+HARK_API int hark_connect(hark_loop *loop, const char *address,
+                          const struct hark_client_params *params, hark_client **ret_client);
+
+/**
+ * Keeps a client.
+ *
+ * @param client may be NULL
+ * @return @p client
+ */
+HARK_API hark_client *hark_client_ref(hark_client *client);
+
+/**
+ * Lets go of a client. The last reference closes it: what is in flight ends in -ECANCELED, each
+ * callback running before this returns (inside a callback: right after that callback returns). What
+ * was sent but not yet written is lost: hark_client_flush() first.
+ *
+ * @param client may be NULL
+ * @return NULL
+ */
+HARK_API hark_client *hark_client_unref(hark_client *client);
+
+/**
+ * Gives the loop of a client, its own one too.
+ *
+ * @param client must not be NULL
+ * @return borrowed, as long as @p client
+ */
+HARK_API hark_loop *hark_client_loop(const hark_client *client);
+
+/**
+ * Tells how a client stands.
+ *
+ * @param client must not be NULL
+ * @return enum hark_state
+ */
+HARK_API int hark_client_state(const hark_client *client);
+
+/**
+ * Waits until the other process has read everything sent so far.
+ *
+ * @param client must not be NULL
+ * @param timeout_ms 0 to HARK_FOREVER
+ * @return 0; -ETIMEDOUT; -ECONNRESET, -ENOTCONN: some of it may not have arrived; -ECANCELED: a
+ *         stop or a signal ended the wait.
+ */
+HARK_API int hark_client_flush(hark_client *client, int timeout_ms);
+
+/**
+ * Asks, and waits for the answer. Meanwhile the client's loop goes on reading, writing and keeping
+ * time for all that is attached to it, but nobody's callback runs: what would call back is held
+ * until the wait is over. May be called inside callbacks and handlers.
+ *
+ * @param client must not be NULL
+ * @param method such as "clock.Now": tokens of [A-Za-z0-9_-] joined by dots, at most 255 bytes
+ * @param payload borrowed until this returns
+ * @param timeout_ms for the whole call, connecting included; 0 is -ETIMEDOUT at once
+ * @param ret_reply set whenever an answer came (result >= 0), also a failure; hark_message_unref()
+ *        it in any case. May be NULL.
+ * @return see the top of this file
+ */
+HARK_API HARK_CHECKED int hark_call(hark_client *client, const char *method,
+                                    struct hark_payload payload, int timeout_ms,
+                                    hark_message **ret_reply);
+
+/**
+ * What hark_invoke() calls back.
+ *
+ * @param result the end, see the top of this file: it comes exactly once, and is the place to free
+ *        @p userdata.
+ * @param message the reply or the failure; NULL if @p result is negative, or if there was no memory
+ *        for it (then @p result is HARK_RESOURCE_EXHAUSTED). Borrowed: hark_message_ref() to keep
+ *        it.
+ * @param userdata as given to hark_invoke()
+ */
+typedef void hark_on_reply(int result, hark_message *message, void *userdata);
+
+/**
+ * Asks, and has @p on_reply called with the end; never before this function has returned.
+ *
+ * @param client must not be NULL
+ * @param method as for hark_call()
+ * @param payload borrowed until this returns
+ * @param timeout_ms for the whole call, connecting included; 0 to HARK_FOREVER
+ * @param on_reply must not be NULL
+ * @param userdata handed to @p on_reply
+ * @param ret_id names the call for hark_cancel(); may be NULL
+ * @return 0: @p on_reply will be called; negative, see the top of this file: it will not
+ */
+HARK_API int hark_invoke(hark_client *client, const char *method, struct hark_payload payload,
+                         int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id);
+
+/**
+ * Asks without expecting an answer. If the other side refuses it, on_refused is told.
+ *
+ * @param client must not be NULL
+ * @param method as for hark_call()
+ * @param payload borrowed until this returns
+ * @return 0: taken (not: delivered); negative: see the top of this file
+ */
+HARK_API int hark_send(hark_client *client, const char *method, struct hark_payload payload);
+
+/**
+ * Ends a call in flight with -ECANCELED, or -ENOTCONN if it had not left yet; from the loop, not
+ * from here.
+ *
+ * @param client must not be NULL
+ * @param id from hark_invoke()
+ * @return 0; -ENOENT: it has ended
+ */
+HARK_API int hark_cancel(hark_client *client, uint64_t id);
+
+enum hark_notification_kind {
+        HARK_NOTIFICATION = 1, /* topic, message, sequence */
+        HARK_GAP = 2,         /* n_lost notifications of topic did not arrive; reason: -ENOBUFS this
+                                 subscriber was too slow, -ECONNRESET the connection was lost */
+        HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */
+};
+
+/** What a subscription is told. Made by the library; later versions append fields. */
+struct hark_notification {
+        int kind;              /**< enum hark_notification_kind: look at it first */
+        int reason;            /**< as -errno or status; hark_reason() puts it into words */
+        const char *topic;     /**< never NULL; the filter where no single topic is meant */
+        hark_message *message; /**< HARK_NOTIFICATION: what was published; HARK_UNSUBSCRIBED by the
+                                    server: its words for hark_reason(); else NULL; borrowed */
+        uint64_t sequence;     /**< numbers what this subscription matched, one by one from 1; for
+                                    HARK_GAP the first one lost */
+        uint64_t n_lost;       /**< HARK_GAP: how many; UINT64_MAX: unknown */
+};
+
+/**
+ * What a subscription calls back.
+ *
+ * @param notification valid until this returns
+ * @param userdata as given to hark_subscribe()
+ */
+typedef void hark_on_notification(const struct hark_notification *notification, void *userdata);
+
+/** A subscription's rarer wishes. All zeros: the defaults. */
+struct hark_subscribe_params {
+        uint32_t max_messages; /**< that may wait for this subscriber at the publisher, which then
+                                    drops the oldest and reports a HARK_GAP; 0: 1024 */
+        size_t max_size;       /**< bytes of them; 0: 4 MiB */
+        uint64_t reserved[6];  /**< zero */
+};
+
+/**
+ * Subscribes to every topic that @p filter matches.
+ *
+ * @param client must not be NULL
+ * @param filter dot-separated tokens; `*` is one token, `>` at the end is one or more
+ * @param on_notification must not be NULL
+ * @param userdata handed to @p on_notification; free it when that is told HARK_UNSUBSCRIBED
+ * @param params may be NULL; copied
+ * @param ret_id for hark_unsubscribe(); may be NULL
+ * @return 0: @p on_notification is called until HARK_UNSUBSCRIBED, whose reason is -ECANCELED for
+ *         hark_unsubscribe() and hark_client_unref(), -ECONNRESET or -ENOTCONN when the connection
+ *         is lost or was never made, or a status if the server refuses. Negative, see the top of
+ *         this file: it will not be called.
+ */
+HARK_API int hark_subscribe(hark_client *client, const char *filter,
+                            hark_on_notification *on_notification, void *userdata,
+                            const struct hark_subscribe_params *params, uint64_t *ret_id);
+
+/**
+ * Ends a subscription; HARK_UNSUBSCRIBED follows from the loop, and nothing else.
+ *
+ * @param client must not be NULL
+ * @param id from hark_subscribe()
+ * @return 0; -ENOENT: it has ended
+ */
+HARK_API int hark_unsubscribe(hark_client *client, uint64_t id);
+
+/**
+ * Publishes through a server that accepts publications. If the server refuses it, on_refused is
+ * told.
+ *
+ * @param client must not be NULL
+ * @param topic a name, as a method is
+ * @param payload borrowed until this returns
+ * @return 0: taken (not: delivered); negative: see the top of this file
+ */
+HARK_API int hark_publish(hark_client *client, const char *topic, struct hark_payload payload);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

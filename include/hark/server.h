@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_SERVER_H
+#define HARK_SERVER_H
+
+/*
+ * The end that answers: methods and topics, at any number of addresses.
+ *
+ * A peer is one client as the server sees it. It is valid from on_accept until on_leave has
+ * returned, and as long as a request of it is kept.
+ *
+ * Either end of a connection may ask the other. A server asks a peer through hark_peer_client(); a
+ * client answers by a server that it names in hark_client_params.serves.
+ */
+
+#include <sys/types.h>
+
+#include <hark/client.h>
+#include <hark/message.h>
+#include <hark/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A server's rarer wishes. All zeros: who connects may call and subscribe, nobody may publish. */
+struct hark_server_params {
+        /** A client wants in: 0 admits it, anything else is the status it is refused with. */
+        int (*on_accept)(hark_peer *peer, void *userdata);
+        /** An admitted one has gone; reason: 0 it said goodbye, else -errno. */
+        void (*on_leave)(hark_peer *peer, int reason, void *userdata);
+        /** A client publishes: 0 passes it on to the subscribers, a status refuses it. */
+        int (*on_publication)(hark_peer *peer, const char *topic, hark_message *message,
+                              void *userdata);
+        void *userdata;               /**< for the three above */
+        bool is_hub;                  /**< pass on what clients publish, without on_publication */
+        int spin_us;                  /**< as hark_client_params.spin_us */
+        int ping_ms;                  /**< as hark_client_params.ping_ms */
+        struct hark_limits limits;    /**< of each connection */
+        uint32_t connections;         /**< of each listener; 0: 4096 */
+        uint32_t connections_per_uid; /**< of each listener; 0: 256 */
+        uint32_t half_open;           /**< of each listener: without a hello yet; 0: 64 */
+        uint64_t reserved[8];         /**< zero */
+};
+
+/**
+ * Makes a server that answers from @p loop.
+ *
+ * @param loop kept by the server; must not be NULL
+ * @param params may be NULL; copied
+ * @param ret_server yours to let go of with hark_server_unref()
+ * @return 0
+ */
+HARK_API int hark_server_new(hark_loop *loop, const struct hark_server_params *params,
+                             hark_server **ret_server);
+
+/**
+ * Keeps a server.
+ *
+ * @param server may be NULL
+ * @return @p server
+ */
+HARK_API hark_server *hark_server_ref(hark_server *server);
+
+/**
+ * Lets go of a server. The last reference closes it at once: no more listening, requests kept are
+ * told on_cancel, peers on_leave, each before this returns (inside a callback: right after that
+ * callback returns).
+ *
+ * @param server may be NULL
+ * @return NULL
+ */
+HARK_API hark_server *hark_server_unref(hark_server *server);
+
+/**
+ * Answers by hark_reply() or hark_fail(): now, or later if it keeps the request
+ * (hark_request_ref()).
+ *
+ * @param request valid until this returns, or as long as it is kept
+ * @param userdata as given to hark_server_handle()
+ */
+typedef void hark_on_request(hark_request *request, void *userdata);
+
+/**
+ * Offers a method.
+ *
+ * @param server must not be NULL
+ * @param method a name, or a filter with `*` or `>`; the most specific match answers
+ * @param on_request replaces who answered it before; NULL takes the method back
+ * @param userdata handed to @p on_request
+ * @return 0; -ENOENT: there was nothing to take back
+ */
+HARK_API int hark_server_handle(hark_server *server, const char *method,
+                                hark_on_request *on_request, void *userdata);
+
+/**
+ * Listens at one more address. Blocks in the resolver for `tcp:` with a name, and up to a second
+ * while somebody else is taking the same path.
+ *
+ * @param server must not be NULL
+ * @param address as for hark_connect(); "tcp:host:0" picks a port
+ * @return 0. -EADDRINUSE: somebody serves it (a socket that nobody serves is replaced; a file that
+ *         is no socket never is); -EBUSY: somebody is just taking it. -EACCES. -EPERM: it reaches
+ *         beyond this machine and does not say `?open`. -EINVAL: see hark_address_check().
+ *         -ENOENT: no such directory, user or host. -EOPNOTSUPP: this transport only connects.
+ *         -EMFILE, -ENFILE: no fd left.
+ */
+HARK_API int hark_server_listen(hark_server *server, const char *address);
+
+/**
+ * Tells where a server listens.
+ *
+ * @param server must not be NULL
+ * @param index from 0, in the order of hark_server_listen()
+ * @return the real address of that listener ("tcp:127.0.0.1:40123"), NULL past the last; valid as
+ *         long as @p server
+ */
+HARK_API const char *hark_server_address(const hark_server *server, size_t index);
+
+/**
+ * Publishes to every subscriber of @p topic. Never waits, never fails because one of them is slow:
+ * that one is told of a gap.
+ *
+ * @param server must not be NULL
+ * @param topic a name, as a method is
+ * @param payload borrowed until this returns
+ * @return 0, also when nobody listens; -EMSGSIZE: above 1 GiB. A subscriber that takes no message
+ *         so large, or no fds, is told of a gap.
+ */
+HARK_API int hark_server_publish(hark_server *server, const char *topic,
+                                 struct hark_payload payload);
+
+/**
+ * Asks whether anybody listens: if not, save yourself the work.
+ *
+ * @param server must not be NULL
+ * @param topic a name
+ * @return whether some subscription matches @p topic now
+ */
+HARK_API bool hark_server_has_subscribers(const hark_server *server, const char *topic);
+
+/* Requests: valid in their handler, and as long as they are kept. */
+
+/**
+ * Keeps a request, to answer it later.
+ *
+ * @param request may be NULL
+ * @return @p request
+ */
+HARK_API hark_request *hark_request_ref(hark_request *request);
+
+/**
+ * Lets go of a request; if unanswered, the last reference answers HARK_NOT_ANSWERED, or why the
+ * answer that was tried could not be given.
+ *
+ * @param request may be NULL
+ * @return NULL
+ */
+HARK_API hark_request *hark_request_unref(hark_request *request);
+
+/**
+ * Answers; does not let go of the request. To a request that expects no answer: 0, nothing is sent.
+ *
+ * @param request must not be NULL
+ * @param payload borrowed until this returns; with a status it is a failure
+ * @return 0: answered. -EALREADY: answered before. -ECANCELED, -ETIMEDOUT, -ECONNRESET: nobody
+ *         waits for it any more, and on_cancel has been called. -EMSGSIZE: too large for this
+ *         client. -EAGAIN: the client does not read its replies, its queue is full.
+ *         -EOPNOTSUPP: fds on a transport that carries none. -EDQUOT: more fds than it takes.
+ *         After a failure the request is unanswered: answer differently, or let go, and the caller
+ *         is told what went wrong (HARK_REPLY_TOO_LARGE, HARK_RESOURCE_EXHAUSTED, ...).
+ */
+HARK_API int hark_reply(hark_request *request, struct hark_payload payload);
+
+/**
+ * Answers no.
+ *
+ * @param request must not be NULL
+ * @param status a status, or a negative errno from what this answer hung on, which becomes the
+ *        status nearest to it (-ETIMEDOUT: HARK_DEADLINE_EXCEEDED, -ENOTCONN: HARK_UNAVAILABLE,
+ *        ...); 0 is -EINVAL
+ * @param text for a human, taken as it is, so a peer's words may be passed on; may be NULL
+ * @return as hark_reply(): 0, the answer was given
+ */
+HARK_API int hark_fail(hark_request *request, int status, const char *text);
+
+/**
+ * As hark_fail(), with a text made by printf(3), cut at 1023 bytes.
+ *
+ * @param request must not be NULL
+ * @param status as for hark_fail()
+ * @param format never a peer's words
+ * @return as hark_reply()
+ */
+HARK_API int hark_failf(hark_request *request, int status, const char *format, ...)
+        HARK_FORMAT(3, 4);
+
+/** What a handler may want to hear of a request that it keeps; unwanted ones NULL. */
+struct hark_request_events {
+        /**
+         * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET. Never after you answered, so
+         * a request ends either by your answer or here, and here or there you free what belongs to
+         * it.
+         */
+        void (*on_cancel)(hark_request *request, int reason, void *userdata);
+        void *reserved[5]; /**< NULL */
+};
+
+/**
+ * Asks to hear of those; keep the request as well.
+ *
+ * @param request must not be NULL
+ * @param events copied
+ * @param userdata handed to the callbacks
+ * @return 0; -EALREADY: it was answered; -ECANCELED, -ETIMEDOUT, -ECONNRESET: it has ended, and
+ *         nothing will be called
+ */
+HARK_API int hark_request_watch(hark_request *request, const struct hark_request_events *events,
+                                void *userdata);
+
+/**
+ * Gives the question.
+ *
+ * @param request must not be NULL
+ * @return borrowed, as long as the request
+ */
+HARK_API hark_message *hark_request_message(const hark_request *request);
+
+/**
+ * Gives the method's full name, also in a handler of a filter.
+ *
+ * @param request must not be NULL
+ * @return borrowed, as long as the request
+ */
+HARK_API const char *hark_request_method(const hark_request *request);
+
+/**
+ * Tells who asks.
+ *
+ * @param request must not be NULL
+ * @return borrowed, as long as the request
+ */
+HARK_API hark_peer *hark_request_peer(const hark_request *request);
+
+/**
+ * Tells how long the caller still waits.
+ *
+ * @param request must not be NULL
+ * @return milliseconds, rounded up; 0: over; HARK_FOREVER: it set no limit
+ */
+HARK_API int hark_request_time_left_ms(const hark_request *request);
+
+/**
+ * Tells whether an answer is expected.
+ *
+ * @param request must not be NULL
+ * @return whether it was sent by hark_send()
+ */
+HARK_API bool hark_request_is_one_way(const hark_request *request);
+
+/* Peers: valid until on_leave has returned, and as long as a request of theirs is kept. */
+
+/**
+ * Who a peer is. What the kernel vouches for is verified; what it does not say is unknown; what only
+ * the peer says of itself has "claimed" in its name. Later versions append fields.
+ */
+struct hark_credentials {
+        uid_t uid;                /**< verified; (uid_t)-1: unknown, which equals no user */
+        gid_t gid;                /**< verified; (gid_t)-1: unknown */
+        pid_t pid;                /**< verified; 0: unknown */
+        int pidfd;                /**< verified; -1: unknown; borrowed, names the process even after
+                                       its pid was given away */
+        const char *claimed_name; /**< what it calls itself; never NULL, control characters
+                                       replaced */
+        pid_t claimed_pid;        /**< 0: it did not say */
+};
+
+/**
+ * Tells who a peer is, see unix(7) SO_PEERCRED.
+ *
+ * @param peer must not be NULL
+ * @return owned by the peer, never NULL
+ */
+HARK_API const struct hark_credentials *hark_peer_credentials(const hark_peer *peer);
+
+/**
+ * Describes a peer in a line for logs: "clockctl[4711] uid 1000 at unix:/run/clock.sock".
+ *
+ * @param peer must not be NULL
+ * @return owned by the peer
+ */
+HARK_API const char *hark_peer_name(const hark_peer *peer);
+
+/**
+ * Gives a client that asks this peer over its own connection, and ends with it.
+ *
+ * @param peer must not be NULL
+ * @return borrowed, as long as the peer; NULL: no memory
+ */
+HARK_API hark_client *hark_peer_client(hark_peer *peer);
+
+/**
+ * Shows a peer out: says goodbye, and closes when what it was sent has left; on_leave follows.
+ *
+ * @param peer must not be NULL
+ * @return 0; -ENOTCONN: it has gone
+ */
+HARK_API int hark_peer_disconnect(hark_peer *peer);
+
+/**
+ * Keeps your own state of this peer; free it in on_leave.
+ *
+ * @param peer must not be NULL
+ * @param userdata yours
+ */
+HARK_API void hark_peer_set_userdata(hark_peer *peer, void *userdata);
+
+/**
+ * Gives what hark_peer_set_userdata() kept.
+ *
+ * @param peer must not be NULL
+ * @return yours; NULL at first
+ */
+HARK_API void *hark_peer_userdata(const hark_peer *peer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

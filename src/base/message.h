@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_BASE_MESSAGE_H
+#define HARK_BASE_MESSAGE_H
+
+/*
+ * What is inside a hark_message: one block that holds the structure, the payload with a NUL behind
+ * it, and the strings.
+ *
+ *         struct hark_message | payload ... NUL | name NUL | error name NUL | error text NUL
+ *
+ * Blocks up to HARK_MESSAGE_BLOCK bytes come from a pool, larger ones from malloc. A message is
+ * filled in by the one who makes it, before anybody else sees it, and immutable from then on, but
+ * for its count of references and the fds that are taken out of it.
+ */
+
+#include <hark/message.h>
+#include <stdatomic.h>
+
+#include "base/pool.h"
+
+#define HARK_MESSAGE_BLOCK 2048 /* bytes of a pooled block: a page holds two */
+
+struct hark_message {
+        atomic_uint n_refs;
+        struct hark_pool *pool; /* NULL: from malloc */
+        uint8_t *data;
+        size_t size;
+        const char *name;       /* method or topic; "" if none */
+        const char *error_name; /* NULL if none */
+        const char *error_text; /* NULL if none; fit to print */
+        int status;
+        uint8_t encoding, priority;
+        unsigned n_fds;
+        int *fds; /* own block; -1 where one was taken; NULL if there are none */
+};
+
+/* What the strings of a message to be made are; none is terminated, each may be NULL with size 0. */
+struct hark_message_strings {
+        const char *name, *error_name, *error_text;
+        size_t name_size, error_name_size, error_text_size;
+};
+
+/* The pool that messages of one loop come from. NULL: no memory. */
+struct hark_pool *hark_message_pool_new(void);
+
+/*
+ * Makes a message of one reference with room for size bytes, uninitialised but for the NUL behind
+ * them, attributes zero, strings copied (error_text made fit to print).
+ * pool may be NULL. NULL: no memory.
+ */
+hark_message *hark_message_new(struct hark_pool *pool, size_t size,
+                               const struct hark_message_strings *strings);
+
+/* Makes a message that holds a copy of what payload says: bytes, attributes and duplicates of its
+ * fds. 0, -ENOMEM, -EMFILE, -EBADF. If payload.message is such a message itself and nothing else
+ * differs, a reference to it. name may be NULL. */
+int hark_message_new_copy(struct hark_pool *pool, const char *name,
+                          const struct hark_payload *payload, hark_message **ret_message);
+
+/* Takes over n_fds fds. 0; -ENOMEM, then they still are the caller's. */
+int hark_message_take_over_fds(hark_message *message, const int *fds, unsigned n_fds);
+
+static inline void hark_message_unrefp(hark_message **message)
+{
+        hark_message_unref(*message);
+}
+
+#endif

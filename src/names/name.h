@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_NAMES_NAME_H
+#define HARK_NAMES_NAME_H
+
+/*
+ * Names of methods and topics, and the filters that match them.
+ *
+ * A name is tokens of [A-Za-z0-9_-] joined by dots, at most 255 bytes: "clock.Now". In a filter a
+ * whole token may be `*`, any one token, and the last may be `>`, one or more tokens to the end.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool hark_name_is_valid(const char *name, size_t size);
+bool hark_filter_is_valid(const char *filter, size_t size);
+
+/* Whether the filter, which is valid, matches the name, which is valid. */
+bool hark_filter_matches(const char *filter, size_t filter_size, const char *name,
+                         size_t name_size);
+
+#endif

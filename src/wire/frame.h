@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_WIRE_FRAME_H
+#define HARK_WIRE_FRAME_H
+
+/*
+ * What follows a header: name, extensions, payload. Pure: no fd, no memory, no clock.
+ *
+ *         name, padded to 8 | extensions, padded to 8 | payload
+ *
+ * extensions are a u32 with the size of what follows, then any number of
+ *         u16 id | u16 size | value, not padded
+ * of which an id with bit 15 set must be understood: an unknown one is a protocol error.
+ */
+
+#include "wire/header.h"
+
+enum hark_extension_id {
+        HARK_EXTENSION_ERROR_NAME = 1,
+        HARK_EXTENSION_ERROR_TEXT = 2,
+        HARK_EXTENSION_QUEUE = 3 /* subscribe: u32 max_messages, u32 0, u64 max_size */
+};
+
+struct hark_span {
+        const uint8_t *bytes;
+        size_t size;
+};
+
+/* A frame taken apart; everything points into the bytes it was split from. */
+struct hark_frame {
+        struct hark_span name, extensions /* after their u32 */, payload;
+};
+
+/*
+ * Takes apart the header->size bytes behind a header and checks them: the name's grammar (a name,
+ * or for subscribe a filter; empty only where the type allows it), the sizes of extensions, unknown
+ * extensions that must be understood.
+ * body may hold less than all of the payload (body_size < header->size): then name and extensions
+ * must lie in it whole (hark_frame_prefix_size()), and payload is what there is.
+ * Returns 0; -EPROTO with *ret_why a static text.
+ */
+int hark_frame_split(const struct hark_header *header, const uint8_t *body, size_t body_size,
+                     struct hark_frame *ret_frame, const char **ret_why);
+
+/*
+ * How many bytes behind the header hold name and extensions, padding included; 0 in *ret_size if
+ * more bytes are needed to tell (body_size too small to show the extensions' size).
+ * Returns 0; -EPROTO with *ret_why.
+ */
+int hark_frame_prefix_size(const struct hark_header *header, const uint8_t *body, size_t body_size,
+                           size_t *ret_size, const char **ret_why);
+
+/* Finds an extension in a frame's extensions; false: it is not there. */
+bool hark_extension_find(struct hark_span extensions, uint16_t id, struct hark_span *ret_value);
+
+/* How many bytes a name of name_size and extensions whose values total these take when written. */
+size_t hark_name_padded_size(size_t name_size);
+
+/* Writes extensions into bytes: start, any number of puts, finish. The caller has made sure of the
+ * room: 4 bytes, plus 4 and its size for each value, rounded up to 8. Values are cut at 65535. */
+struct hark_extension_writer {
+        uint8_t *bytes;
+        size_t size;
+};
+void hark_extensions_start(struct hark_extension_writer *writer, uint8_t *bytes);
+void hark_extensions_put(struct hark_extension_writer *writer, uint16_t id, const void *value,
+                         size_t size);
+/* Pads; returns the size of it all, a multiple of 8. */
+size_t hark_extensions_finish(struct hark_extension_writer *writer);
+
+/* hello's payload: what an end says of itself, before anything else. Later versions append. */
+struct hark_hello {
+        uint16_t version_min, version_max;
+        uint32_t features; /* none yet: 0 */
+        uint64_t instance; /* random, one for each process */
+        uint64_t message_size, received_size;
+        uint32_t calls_in_flight, subscriptions;
+        uint32_t fds_per_message;
+        uint32_t pid; /* claimed; 0: does not say */
+};
+#define HARK_HELLO_SIZE 56
+void hark_hello_encode(const struct hark_hello *hello, uint8_t bytes[HARK_HELLO_SIZE]);
+/* 0; -EPROTO: shorter, no common version, or limits below the smallest allowed. */
+int hark_hello_decode(struct hark_span payload, struct hark_hello *ret_hello, const char **ret_why);
+
+/* gap's payload. */
+struct hark_gap {
+        uint64_t n_lost; /* UINT64_MAX: unknown */
+        uint64_t first;  /* the first sequence number that is missing */
+        uint32_t reason; /* a positive errno */
+};
+#define HARK_GAP_SIZE 24
+void hark_gap_encode(const struct hark_gap *gap, uint8_t bytes[HARK_GAP_SIZE]);
+int hark_gap_decode(struct hark_span payload, struct hark_gap *ret_gap, const char **ret_why);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_WIRE_HEADER_H
+#define HARK_WIRE_HEADER_H
+
+/*
+ * The 32-byte header in front of every frame. Pure: no fd, no memory, no clock.
+ * hark-wire(7) says the same byte by byte, for those who write another implementation.
+ *
+ *          0      1        2     3      4                       8
+ *         | 0xC1 | version | type | flags | size u32            | id u32                |
+ *          12                      16                      20    21       22      23
+ *         | status or subscription | time left u32         | enc | priority | n_fds | name size |
+ *          24                      28
+ *         | sequence u32           | offset or total u32    |
+ *
+ * All numbers are little-endian. `size` counts what follows the header; a frame is then padded with
+ * zeros to a multiple of 8, which `size` does not count.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HARK_HEADER_SIZE  32
+#define HARK_WIRE_MAGIC   0xC1 /* never used in MessagePack, cannot occur in UTF-8 */
+#define HARK_WIRE_VERSION 1
+#define HARK_NAME_MAX     255
+#define HARK_PRIORITIES   8
+#define HARK_FRAME_MAX    (1u << 30) /* bytes after the header: no frame and no message is larger */
+
+/* An unknown type with bit 7 set is ignored, any other is a protocol error. */
+enum hark_frame_type {
+        HARK_FRAME_HELLO = 1,
+        HARK_FRAME_GOAWAY = 2,
+        HARK_FRAME_PING = 3,
+        HARK_FRAME_PONG = 4,
+        HARK_FRAME_REQUEST = 16,
+        HARK_FRAME_REPLY = 17,
+        HARK_FRAME_ERROR = 18,
+        HARK_FRAME_CANCEL = 19,
+        HARK_FRAME_PUBLISH = 32, /* to a subscription; to a server if subscription is 0 */
+        HARK_FRAME_SUBSCRIBE = 33,
+        HARK_FRAME_UNSUBSCRIBE = 34,
+        HARK_FRAME_SUBSCRIBED = 35,
+        HARK_FRAME_GAP = 36
+};
+/* The numbers that the design keeps for later: credit 5, ack 6, item 20, withdrawn 37. */
+
+enum hark_frame_flag {
+        HARK_FLAG_MORE = 1 << 0,       /* more fragments of this message follow */
+        HARK_FLAG_EXTENSIONS = 1 << 1, /* behind the name */
+        HARK_FLAG_TIME_IN_MS = 1 << 2, /* time left, else in microseconds */
+        /* bits 4 to 7 are each type's own */
+        HARK_FLAG_ONE_WAY = 1 << 4,     /* request: no answer is expected */
+        HARK_FLAG_FROM_LIBRARY = 1 << 4 /* error: said by the library, not by the handler */
+};
+
+struct hark_header {
+        uint8_t type;  /* enum hark_frame_type */
+        uint8_t flags; /* enum hark_frame_flag; TIME_IN_MS is encode's and decode's own business */
+        uint8_t encoding, priority, n_fds, name_size;
+        uint32_t size; /* of name, extensions and payload, each but the last padded to 8 */
+        uint32_t id;
+        uint32_t status; /* subscription, where the type says so */
+        uint32_t sequence;
+        uint32_t offset;       /* first fragment of several: the total of payload bytes; else where
+                                  this fragment's payload lies in it; 0 in an unfragmented message */
+        uint64_t time_left_ns; /* 0: none */
+};
+
+/* Writes all 32 bytes. time_left_ns that is not 0 never becomes 0: it is rounded up; what is beyond
+ * 2^32 ms becomes the largest there is. */
+void hark_header_encode(const struct hark_header *header, uint8_t bytes[HARK_HEADER_SIZE]);
+
+/*
+ * Reads and checks what a header alone can show: magic, version, known type, priority, that name
+ * and size agree, size <= HARK_FRAME_MAX.
+ * Returns 0; -EPROTO, and then *ret_why is a static text that says what was wrong.
+ */
+int hark_header_decode(const uint8_t bytes[HARK_HEADER_SIZE], struct hark_header *ret_header,
+                       const char **ret_why);
+
+/* Whether the type is one of enum hark_frame_type. */
+bool hark_frame_type_is_known(uint8_t type);
+
+/* Whether a frame of this type may be the first of several fragments. */
+bool hark_frame_type_has_payload(uint8_t type);
+
+/* "request", for logs; never NULL. */
+const char *hark_frame_type_name(uint8_t type);
+
+#endif
