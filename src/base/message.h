@@ -26,12 +26,13 @@ struct hark_message {
         uint8_t *data;
         size_t size;
         const char *name;       /* method or topic; "" if none */
-        const char *error_name; /* NULL if none */
+        const char *error_name; /* NULL if none; fit to print */
         const char *error_text; /* NULL if none; fit to print */
         int status;
         uint8_t encoding, priority;
-        unsigned n_fds;
-        int *fds; /* own block; -1 where one was taken; NULL if there are none */
+        unsigned n_fds, n_fds_left;
+        int *fds; /* own block of twice n_fds: at index i the fd, -1 once it was taken; behind those
+                     the n_fds_left that were not, without holes. NULL if there are none */
 };
 
 /* What the strings of a message to be made are; none is terminated, each may be NULL with size 0. */
@@ -45,7 +46,7 @@ struct hark_pool *hark_message_pool_new(void);
 
 /*
  * Makes a message of one reference with room for size bytes, uninitialised but for the NUL behind
- * them, attributes zero, strings copied (error_text made fit to print).
+ * them, attributes zero, strings copied (those of an error made fit to print).
  * pool may be NULL. NULL: no memory.
  */
 hark_message *hark_message_new(struct hark_pool *pool, size_t size,
@@ -53,7 +54,8 @@ hark_message *hark_message_new(struct hark_pool *pool, size_t size,
 
 /* Makes a message that holds a copy of what payload says: bytes, attributes and duplicates of its
  * fds. 0, -ENOMEM, -EMFILE, -EBADF. If payload.message is such a message itself and nothing else
- * differs, a reference to it. name may be NULL. */
+ * differs, a reference to it; but not if it holds fds, which could be taken out of it meanwhile.
+ * name may be NULL. */
 int hark_message_new_copy(struct hark_pool *pool, const char *name,
                           const struct hark_payload *payload, hark_message **ret_message);
 
