@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define HARK_NAME_MAX   255                       /* bytes */
+#define HARK_TOKENS_MAX ((HARK_NAME_MAX + 1) / 2) /* "a.b.c": each token has a byte and a dot */
+
 bool hark_name_is_valid(const char *name, size_t size);
 bool hark_filter_is_valid(const char *filter, size_t size);
 

@@ -15,18 +15,42 @@
  *
  * All numbers are little-endian. `size` counts what follows the header; a frame is then padded with
  * zeros to a multiple of 8, which `size` does not count.
+ *
+ * What a type says of a frame:
+ *
+ *                      name             fds and fragments   own flag       status field
+ *         hello        any bytes, no NUL
+ *         goaway                                                           0 or a status
+ *         request      name             yes                 one-way
+ *         reply                         yes
+ *         error        name or none     yes                 from library   a status
+ *         publish      name             yes                                subscription
+ *         subscribe    filter
+ *         subscribed                                                       0 or a status
+ *         gap          filter                                              subscription
+ *
+ * and nothing for ping, pong, cancel and unsubscribe. Every type may have extensions. A flag that is
+ * not defined for its type is a protocol error, so that whoever gives it a meaning later can rely
+ * on its being heeded; a field that a type does not use is sent as 0 and ignored, so that it can be
+ * given one that old readers may ignore.
+ *
+ * A message in fragments: all fragments but the last have MORE, all but the first CONTINUED; none is
+ * empty. The first one says all there is to say of the message, and its total; in the others only
+ * type, id, priority, offset and payload count, and name, extensions and fds are a protocol error.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "names/name.h"
+
 #define HARK_HEADER_SIZE  32
 #define HARK_WIRE_MAGIC   0xC1 /* never used in MessagePack, cannot occur in UTF-8 */
 #define HARK_WIRE_VERSION 1
-#define HARK_NAME_MAX     255
 #define HARK_PRIORITIES   8
 #define HARK_FRAME_MAX    (1u << 30) /* bytes after the header: no frame and no message is larger */
+#define HARK_CONTROL_MAX  (1u << 16) /* the same for types that cannot be in fragments */
 
 /* An unknown type with bit 7 set is ignored, any other is a protocol error. */
 enum hark_frame_type {
@@ -49,7 +73,8 @@ enum hark_frame_type {
 enum hark_frame_flag {
         HARK_FLAG_MORE = 1 << 0,       /* more fragments of this message follow */
         HARK_FLAG_EXTENSIONS = 1 << 1, /* behind the name */
-        HARK_FLAG_TIME_IN_MS = 1 << 2, /* time left, else in microseconds */
+        HARK_FLAG_TIME_IN_MS = 1 << 2, /* request: time left, else in microseconds */
+        HARK_FLAG_CONTINUED = 1 << 3,  /* this is not the first fragment of its message */
         /* bits 4 to 7 are each type's own */
         HARK_FLAG_ONE_WAY = 1 << 4,     /* request: no answer is expected */
         HARK_FLAG_FROM_LIBRARY = 1 << 4 /* error: said by the library, not by the handler */
@@ -59,12 +84,12 @@ struct hark_header {
         uint8_t type;  /* enum hark_frame_type */
         uint8_t flags; /* enum hark_frame_flag; TIME_IN_MS is encode's and decode's own business */
         uint8_t encoding, priority, n_fds, name_size;
-        uint32_t size; /* of name, extensions and payload, each but the last padded to 8 */
+        uint32_t size; /* of name and extensions, each padded to 8, and payload */
         uint32_t id;
         uint32_t status; /* subscription, where the type says so */
         uint32_t sequence;
-        uint32_t offset;       /* first fragment of several: the total of payload bytes; else where
-                                  this fragment's payload lies in it; 0 in an unfragmented message */
+        uint32_t offset;       /* MORE without CONTINUED: the total of payload bytes; CONTINUED:
+                                  where this fragment's payload lies in it; neither: 0 */
         uint64_t time_left_ns; /* 0: none */
 };
 
@@ -73,8 +98,10 @@ struct hark_header {
 void hark_header_encode(const struct hark_header *header, uint8_t bytes[HARK_HEADER_SIZE]);
 
 /*
- * Reads and checks what a header alone can show: magic, version, known type, priority, that name
- * and size agree, size <= HARK_FRAME_MAX.
+ * Reads and checks what a header alone can show: magic, version, type, flags, priority, whether a
+ * name, fds, fragments and the status suit the type, and that all sizes agree. An unknown type with
+ * bit 7 set is passed on, to be skipped with its n_fds fds: of it only magic, version and size are
+ * checked.
  * Returns 0; -EPROTO, and then *ret_why is a static text that says what was wrong.
  */
 int hark_header_decode(const uint8_t bytes[HARK_HEADER_SIZE], struct hark_header *ret_header,
@@ -83,7 +110,7 @@ int hark_header_decode(const uint8_t bytes[HARK_HEADER_SIZE], struct hark_header
 /* Whether the type is one of enum hark_frame_type. */
 bool hark_frame_type_is_known(uint8_t type);
 
-/* Whether a frame of this type may be the first of several fragments. */
+/* Whether a message of this type has a payload of its user's: it may be in fragments, with fds. */
 bool hark_frame_type_has_payload(uint8_t type);
 
 /* "request", for logs; never NULL. */
