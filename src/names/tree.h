@@ -37,8 +37,9 @@ int hark_tree_add(struct hark_tree *tree, struct hark_tree_entry *entry, const c
 /* Takes one that is in no tree, too; nodes that hold nothing any more go. */
 void hark_tree_remove(struct hark_tree *tree, struct hark_tree_entry *entry);
 
-/* Calls visit for every entry whose filter matches name (valid), until one returns false; visit must
- * not change the tree. Returns whether it walked to the end. */
+/* Calls visit for every entry whose filter matches name (valid), the most specific filter first (see
+ * hark_tree_best()), until one returns false; visit must not change the tree. Returns whether it
+ * walked to the end. */
 bool hark_tree_visit(const struct hark_tree *tree, const char *name, size_t size,
                      bool (*visit)(struct hark_tree_entry *entry, void *userdata), void *userdata);
 
@@ -49,5 +50,8 @@ struct hark_tree_entry *hark_tree_best(const struct hark_tree *tree, const char 
 /* The first entry of exactly this filter. NULL: none. */
 struct hark_tree_entry *hark_tree_find(const struct hark_tree *tree, const char *filter,
                                        size_t size);
+
+/* How many nodes the filters take. */
+size_t hark_tree_n_nodes(const struct hark_tree *tree);
 
 #endif
