@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Prints what is published, says where anything was lost, and why it ended.
+ *
+ *         subscriber [ADDRESS [FILTER [COUNT]]]
+ *
+ * A client without a loop has one of its own, so a whole subscriber needs no other.
+ */
+
+#include <errno.h>
+#include <hark/hark.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct subscriber {
+        hark_client *client;
+        uint64_t subscription;
+        unsigned long n_wanted; /* 0: as many as there will be */
+        int result;
+};
+
+static void on_notification(const struct hark_notification *n, void *userdata)
+{
+        struct subscriber *self = userdata;
+
+        switch (n->kind) {
+        case HARK_NOTIFICATION:
+                printf("%s: %s\n", n->topic, hark_message_text(n->message));
+                if (self->n_wanted > 0 && n->sequence >= self->n_wanted)
+                        hark_unsubscribe(self->client, self->subscription);
+                break;
+        case HARK_GAP:
+                printf("%s: %llu lost: %s\n", n->topic, (unsigned long long)n->n_lost,
+                       hark_reason(n->reason, NULL));
+                break;
+        case HARK_UNSUBSCRIBED: /* always the last one; -ECANCELED: as we wished */
+                if (n->reason != -ECANCELED) {
+                        self->result = n->reason;
+                        fprintf(stderr, "%s: %s\n", n->topic, hark_reason(n->reason, n->message));
+                }
+                hark_loop_stop(hark_client_loop(self->client));
+                break;
+        }
+        fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+        const char *address = argc > 1 ? argv[1] : "unix:@clock";
+        const char *filter = argc > 2 ? argv[2] : ">";
+        struct subscriber self = {.n_wanted = argc > 3 ? strtoul(argv[3], NULL, 10) : 0};
+        int r = hark_connect(NULL, address, NULL, &self.client);
+
+        if (r == 0)
+                r = hark_subscribe(self.client, filter, on_notification, &self, NULL,
+                                   &self.subscription);
+        if (r != 0)
+                fprintf(stderr, "%s: %s\n", address, hark_reason(r, NULL));
+        if (r == 0)
+                r = hark_loop_run(hark_client_loop(self.client));
+        if (r == 0)
+                r = self.result;
+        hark_client_unref(self.client);
+        return r != 0;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See trial.h. */
+
+#include "trial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "child.h"
+
+#define CALL_MS     2000 /* for each call */
+#define WAIT_MS     4000 /* for each event; the server looks at the machine several times a second */
+#define N_TIMED     2000
+#define N_QUESTIONS (sizeof(questions) / sizeof(*questions))
+
+enum seen {
+        SEEN_ANSWERS = 1 << 0, /* to all questions asked at once */
+        SEEN_LOAD = 1 << 1,
+        SEEN_PRESSURE = 1 << 2,
+        SEEN_STARTED = 1 << 3, /* these two: of the process that we start */
+        SEEN_ENDED = 1 << 4,
+        SEEN_UNSUBSCRIBED = 1 << 5
+};
+
+static const struct question {
+        const char *method, *text;
+} questions[] = {
+        {"sys.Load", ""},
+        {"sys.Memory", ""},
+        {"sys.Uptime", ""},
+        {"sys.Processes", "sysmon*"},
+};
+
+struct trial;
+
+struct asked {
+        struct trial *trial;
+        const struct question *question;
+};
+
+struct trial {
+        const struct trial_setting *setting;
+        hark_client *client;
+        uint64_t subscription;
+        struct child idle;
+        struct asked asked[N_QUESTIONS];
+        unsigned n_asked;
+        unsigned seen; /* enum seen */
+        struct result result;
+};
+
+static uint64_t now_ns(void)
+{
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The first failure is the one to tell of. */
+static void fail(struct trial *trial, int failure)
+{
+        if (trial->result.failure == 0)
+                trial->result.failure = failure;
+}
+
+/* Runs the loop until all of these were seen. */
+static int wait_until_seen(struct trial *trial, unsigned wanted)
+{
+        uint64_t end_ns = now_ns() + WAIT_MS * UINT64_C(1000000);
+
+        while ((trial->seen & wanted) != wanted && trial->result.failure == 0) {
+                uint64_t now = now_ns();
+
+                if (trial->setting->is_interrupted)
+                        return -ECANCELED;
+                if (now >= end_ns)
+                        return -ETIMEDOUT;
+                hark_loop_process(trial->setting->loop, (int)((end_ns - now) / 1000000) + 1);
+        }
+        return trial->result.failure;
+}
+
+static void take_answer(struct trial *trial, const char *method, int result, hark_message *reply)
+{
+        report_text(method, result == 0 ? hark_message_text(reply) : hark_reason(result, reply));
+        trial->result.n_answers += result == 0;
+        if (result != 0)
+                fail(trial, result);
+}
+
+static int call_each(struct trial *trial)
+{
+        report_text("called, waiting", "");
+        for (size_t i = 0; i < N_QUESTIONS; i++) {
+                hark_message *reply = NULL;
+                int r = hark_call(trial->client, questions[i].method, hark_text(questions[i].text),
+                                  CALL_MS, &reply);
+
+                take_answer(trial, questions[i].method, r, reply);
+                hark_message_unref(reply);
+        }
+        return trial->result.failure;
+}
+
+static void on_reply(int result, hark_message *reply, void *userdata)
+{
+        struct asked *asked = userdata;
+
+        take_answer(asked->trial, asked->question->method, result, reply);
+        if (--asked->trial->n_asked == 0)
+                asked->trial->seen |= SEEN_ANSWERS;
+}
+
+static int invoke_all(struct trial *trial)
+{
+        report_text("called, all at once", "");
+        for (size_t i = 0; i < N_QUESTIONS; i++) {
+                struct asked *asked = &trial->asked[i];
+                int r;
+
+                *asked = (struct asked){trial, &questions[i]};
+                r = hark_invoke(trial->client, asked->question->method,
+                                hark_text(asked->question->text), CALL_MS, on_reply, asked, NULL);
+                if (r != 0)
+                        return r;
+                trial->n_asked++;
+        }
+        return wait_until_seen(trial, SEEN_ANSWERS);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+        const uint64_t *left = a, *right = b;
+
+        return (*left > *right) - (*left < *right);
+}
+
+static int time_calls(struct trial *trial)
+{
+        uint64_t times_ns[N_TIMED];
+
+        for (size_t i = 0; i < N_TIMED; i++) {
+                uint64_t start_ns = now_ns();
+                int r = hark_call(trial->client, "sys.Uptime", HARK_NOTHING, CALL_MS, NULL);
+
+                if (r != 0)
+                        return r;
+                times_ns[i] = now_ns() - start_ns;
+        }
+        qsort(times_ns, N_TIMED, sizeof(*times_ns), compare_times);
+        trial->result.p50_us = (double)times_ns[N_TIMED / 2] / 1000;
+        trial->result.p99_us = (double)times_ns[N_TIMED * 99 / 100] / 1000;
+        return 0;
+}
+
+/* Which of the events that we wait for a notification is; 0: none, something else happened. */
+static unsigned identify(const struct trial *trial, const struct hark_notification *n)
+{
+        bool is_idle = strtol(hark_message_text(n->message), NULL, 10) == trial->idle.pid;
+
+        if (strcmp(n->topic, "sys.load") == 0)
+                return SEEN_LOAD;
+        if (strcmp(n->topic, "sys.memory.pressure") == 0)
+                return SEEN_PRESSURE;
+        if (is_idle && strcmp(n->topic, "sys.process.started") == 0)
+                return SEEN_STARTED;
+        if (is_idle && strcmp(n->topic, "sys.process.ended") == 0)
+                return SEEN_ENDED;
+        return 0;
+}
+
+static void take_notification(struct trial *trial, const struct hark_notification *n)
+{
+        unsigned event = identify(trial, n);
+
+        trial->result.n_notifications++;
+        if (event & ~trial->seen) /* the others are counted only: it may be a busy machine */
+                report_text(n->topic, hark_message_text(n->message));
+        trial->seen |= event;
+}
+
+static void on_notification(const struct hark_notification *n, void *userdata)
+{
+        struct trial *trial = userdata;
+
+        switch (n->kind) {
+        case HARK_NOTIFICATION:
+                take_notification(trial, n);
+                break;
+        case HARK_GAP:
+                fail(trial, n->reason);
+                break;
+        case HARK_UNSUBSCRIBED:
+                trial->seen |= SEEN_UNSUBSCRIBED;
+                if (n->reason != -ECANCELED)
+                        fail(trial, n->reason);
+                break;
+        }
+}
+
+/* sys.load tells that the server watches processes from now on, see topics.h. */
+static int follow_events(struct trial *trial)
+{
+        int r = hark_subscribe(trial->client, "sys.>", on_notification, trial, NULL,
+                               &trial->subscription);
+
+        report_text("subscribed to sys.>", "");
+        if (r == 0)
+                r = wait_until_seen(trial, SEEN_LOAD | SEEN_PRESSURE);
+        if (r == 0)
+                r = child_start_idle(&trial->idle);
+        if (r == 0)
+                r = wait_until_seen(trial, SEEN_STARTED);
+        child_end_idle(&trial->idle);
+        if (r == 0)
+                r = wait_until_seen(trial, SEEN_ENDED);
+        if (r == 0)
+                r = hark_unsubscribe(trial->client, trial->subscription);
+        return r == 0 ? wait_until_seen(trial, SEEN_UNSUBSCRIBED) : r;
+}
+
+void trial_run(const struct trial_setting *setting, const char *address, struct result *ret_result)
+{
+        struct trial trial = {.setting = setting};
+        int r = hark_connect(setting->loop, address, NULL, &trial.client);
+
+        trial.result.n_questions = 2 * N_QUESTIONS;
+        report_heading(address);
+        if (r == 0)
+                r = call_each(&trial);
+        if (r == 0)
+                r = invoke_all(&trial);
+        if (r == 0)
+                r = time_calls(&trial);
+        if (r == 0)
+                r = follow_events(&trial);
+        hark_client_unref(trial.client);
+        *ret_result = trial.result;
+        ret_result->failure = r;
+}
