@@ -12,18 +12,18 @@
 
 #define hark_cleanup(function) __attribute__((cleanup(function)))
 
-#define HARK_TAKE(pointer)                           \
-        ({                                           \
+#define HARK_TAKE(pointer)                                   \
+        __extension__({                                      \
                 __typeof__(pointer) hark_taken_ = (pointer); \
-                (pointer) = NULL;                    \
-                hark_taken_;                         \
+                (pointer) = NULL;                            \
+                hark_taken_;                                 \
         })
 
-#define HARK_TAKE_FD(fd)               \
-        ({                             \
+#define HARK_TAKE_FD(fd)                \
+        __extension__({                 \
                 int hark_taken_ = (fd); \
-                (fd) = -1;             \
-                hark_taken_;           \
+                (fd) = -1;              \
+                hark_taken_;            \
         })
 
 /* close(2), which on Linux must not be repeated on EINTR; errno stays. Takes -1. Returns -1. */

@@ -67,7 +67,7 @@ struct hark_timer {
 };
 
 /* Starts, or starts anew. HARK_NEVER stops. on_due runs once, in the gathering phase, with the timer
- * stopped; it may start it again and may free what holds it. */
+ * stopped; it may start it again, for later than now, and may free what holds it. */
 void hark_timer_start(hark_loop *loop, struct hark_timer *timer, uint64_t due_ns,
                       hark_timer_fn *on_due);
 
@@ -87,6 +87,7 @@ typedef void hark_task_fn(struct hark_task *task);
 struct hark_task {
         struct hark_list link; /* hark_task_init() first */
         hark_task_fn *run;
+        unsigned round; /* chores: in which it ran last */
         const void *owner; /* callbacks: whose unref runs them at once, may be NULL */
 };
 
@@ -104,7 +105,8 @@ void hark_task_cancel(struct hark_task *task);
  * may free itself. Does nothing if it is queued already. */
 void hark_loop_queue_callback(hark_loop *loop, struct hark_task *task);
 
-/* Queues a chore. Does nothing if it is queued already. */
+/* Queues a chore. Does nothing if it is queued already. One that queues itself again runs after the
+ * next look at the descriptors, which then does not sleep: so long work is done in fair pieces. */
 void hark_loop_queue_chore(hark_loop *loop, struct hark_task *task);
 
 /*
@@ -114,8 +116,17 @@ void hark_loop_queue_chore(hark_loop *loop, struct hark_task *task);
  */
 void hark_loop_run_callbacks_of(hark_loop *loop, const void *owner);
 
-/* Whether a callback of this loop is running now. */
+/* Whether a callback of this loop is running now, also while it waits. */
 bool hark_loop_is_in_callback(const hark_loop *loop);
+
+/*
+ * Around a public function of a higher layer that queues and then waits, or queues much: the loop
+ * shows on its fd what was queued when the last bracket closes, not at once for each, and not at
+ * all for what a wait in between has done. Right without it too, with a few system calls more.
+ * They nest.
+ */
+void hark_loop_enter(hark_loop *loop);
+void hark_loop_leave(hark_loop *loop);
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
@@ -128,6 +139,10 @@ bool hark_loop_is_in_callback(const hark_loop *loop);
  */
 int hark_loop_wait(hark_loop *loop, const bool *is_over, int spin_us);
 
+/* Has hark_loop_run() and hark_loop_process() poll as well; the longest that anybody asked for
+ * holds. Both kinds stop polling for a while where it does not pay. */
+void hark_loop_set_spin(hark_loop *loop, int spin_us);
+
 /* --- what a loop lends ------------------------------------------------------------------------ */
 
 /* Bytes to read into, the same for all: whoever fills it empties it before it returns. */
@@ -137,5 +152,10 @@ uint8_t *hark_loop_scratch(hark_loop *loop);
 const struct hark_log *hark_loop_log(const hark_loop *loop);
 
 struct hark_pool *hark_loop_message_pool(hark_loop *loop);
+
+/* Blocks of HARK_BLOCK_SIZE bytes for what comes and goes with every call: what is queued to be
+ * sent, pending calls, requests. */
+#define HARK_BLOCK_SIZE 1024
+struct hark_pool *hark_loop_block_pool(hark_loop *loop);
 
 #endif
