@@ -165,7 +165,6 @@ static bool try_all(struct demo *demo)
                 struct result *result = &demo->results[i];
 
                 trial_run(&demo->setting, demo->addresses[i], result);
-                fflush(stdout);
                 if (result->failure == -ECANCELED) /* a signal */
                         return false;
                 result->scheme = schemes[i];
@@ -181,6 +180,7 @@ int main(int argc, char **argv)
         bool is_good = false;
         int r;
 
+        setvbuf(stdout, NULL, _IOLBF, 0); /* to be seen live, also through a pipe */
         printf("hark %s: this machine, live, over %d transports\n", hark_version(), N_TRANSPORTS);
         r = prepare(&demo, argc > 1 ? argv[1] : NULL);
         if (r == 0)

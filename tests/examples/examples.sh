@@ -1,0 +1,252 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Runs every example, as a newcomer would: examples.sh DIRECTORY_OF_THE_PROGRAMS MUTE
+
+set -u
+here=$(dirname "$(realpath "$0")")
+programs=$(realpath "$1")
+mute=$(realpath "$2")
+PATH=$programs:$PATH
+source "$here/tap.sh"
+
+readonly clock='^[0-9]{2}:[0-9]{2}:[0-9]{2}$'
+
+the_client_prints_what_the_server_answers_test() {
+        start server "unix:$PWD/clock"
+        matches "$(client "$address")" "$clock"
+}
+
+the_server_tells_the_port_that_the_kernel_chose_test() {
+        start server tcp:127.0.0.1:0
+        matches "$address" '^tcp:127\.0\.0\.1:[1-9][0-9]*$'
+        matches "$(client "$address")" "$clock"
+}
+
+the_client_starts_the_server_itself_by_exec_test() {
+        matches "$(client "exec:$programs/server stdio:")" "$clock"
+}
+
+both_meet_at_an_abstract_name_test() {
+        start server "unix:@hark-test-$$-$BASHPID"
+        matches "$(client "$address")" "$clock"
+}
+
+the_client_says_why_when_nobody_listens_test() {
+        status_is 1 client "unix:$PWD/nobody" 2>complaint
+        contains "$(<complaint)" "unix:$PWD/nobody: "
+}
+
+a_second_server_at_the_same_path_is_refused_test() {
+        start server "unix:$PWD/clock"
+        status_is 1 server "unix:$PWD/clock" 2>complaint
+        contains "$(<complaint)" "unix:$PWD/clock: "
+        matches "$(client "$address")" "$clock"
+}
+
+a_killed_server_starts_again_at_the_same_path_test() {
+        start server "unix:$PWD/clock"
+        kill -KILL "$pid"
+        wait "$pid" || true
+        start server "unix:$PWD/clock"
+        matches "$(client "$address")" "$clock"
+}
+
+the_subscriber_ends_after_as_many_as_it_wanted_test() {
+        start publisher "unix:$PWD/clock" 10
+        status_is 0 subscriber "$address" 'clock.*' 3 >heard
+        equals "$(grep -c '^clock\.tick: [0-9]*$' heard)" 3
+}
+
+the_subscriber_says_why_when_the_publisher_ends_test() {
+        start publisher "unix:$PWD/clock" 10
+        local publisher=$pid
+        start subscriber "$address" 2>complaint
+        ends_well "$publisher"
+        local status=0
+        wait "$pid" || status=$?
+        equals "$status" 1
+        contains "$(<complaint)" '>: '
+}
+
+the_publisher_leaves_no_file_behind_test() {
+        start publisher "unix:$PWD/clock" 10
+        test -S clock
+        ends_well "$pid"
+        test ! -e clock
+}
+
+the_fanout_asks_all_of_them_at_once_test() {
+        local one
+        start server "unix:$PWD/one"
+        one=$address
+        start server tcp:127.0.0.1:0
+        status_is 0 fanout "$one" "$address" "exec:$programs/server stdio:" >answers
+        equals "$(grep -c ': ..:..:..$' answers)" 3
+}
+
+the_fanout_tells_who_did_not_answer_test() {
+        start server "unix:$PWD/one"
+        status_is 1 fanout "$address" "unix:$PWD/nobody" nonsense: >answers
+        equals "$(wc -l <answers)" 3
+        equals "$(grep -c ': ..:..:..$' answers)" 1
+}
+
+the_robust_client_exits_with_0_when_answered_test() {
+        start embed_epoll "unix:$PWD/echo"
+        status_is 0 robust "$address" echo hello >answer
+        equals "$(<answer)" hello
+}
+
+the_robust_client_exits_with_1_when_told_no_test() {
+        start embed_epoll "unix:$PWD/echo"
+        status_is 1 robust "$address" no.such.Method hello
+}
+
+the_robust_client_exits_with_2_when_used_wrongly_test() {
+        status_is 2 robust
+        status_is 2 robust nonsense echo hello
+        status_is 2 robust tcp:127.0.0.1:port echo hello
+}
+
+the_robust_client_exits_with_3_when_nobody_listens_test() {
+        status_is 3 robust "unix:$PWD/nobody" echo hello
+}
+
+the_robust_client_exits_with_4_when_not_answered_in_time_test() {
+        start "$mute" "unix:$PWD/mute"
+        status_is 4 robust "$address" echo hello
+        equals "$(next_line "$output")" asked
+        equals "$(next_line "$output")" cancelled
+}
+
+the_robust_client_exits_with_5_when_the_connection_is_lost_test() {
+        local caller status=0
+        start "$mute" "unix:$PWD/mute"
+        robust "$address" echo hello &
+        caller=$!
+        equals "$(next_line "$output")" asked
+        kill -KILL "$pid"
+        wait "$caller" || status=$?
+        equals "$status" 5
+}
+
+an_open_file_is_passed_test() {
+        seq 10000 >file
+        start fds "unix:$PWD/files" "$PWD/file"
+        fds "$address" >copy
+        cmp file copy
+}
+
+a_file_that_cannot_be_opened_is_told_of_test() {
+        start fds "unix:$PWD/files" "$PWD/none"
+        status_is 1 fds "$address" 2>complaint
+        contains "$(<complaint)" "$PWD/none: No such file"
+}
+
+a_file_over_tcp_is_refused_in_words_test() {
+        start fds tcp:127.0.0.1:0 /dev/null
+        status_is 1 fds "$address" 2>complaint
+        contains "$(<complaint)" 'files need a unix: connection'
+}
+
+the_server_asks_its_client_back_test() {
+        start callback_server "unix:$PWD/installer"
+        status_is 0 callback_client "$address" >told
+        equals "$(<told)" $'asked: install vim, really?\nvim: installed'
+}
+
+the_client_that_says_no_is_told_no_test() {
+        start callback_server "unix:$PWD/installer"
+        status_is 1 callback_client "$address" no >told
+        contains "$(<told)" 'vim: you did not want it'
+}
+
+a_client_that_cannot_be_asked_back_is_told_so_test() {
+        start callback_server "unix:$PWD/installer"
+        status_is 1 robust "$address" install.Run vim 2>complaint
+        contains "$(<complaint)" 'not asked: '
+}
+
+calls_go_onward_and_answers_come_back_test() {
+        start embed_epoll "unix:$PWD/echo"
+        start onward "unix:$PWD/onward" "$address"
+        equals "$(robust "$address" echo hello)" hello
+        status_is 1 robust "$address" no.such.Method hello 2>complaint
+}
+
+files_go_onward_test() {
+        seq 10000 >file
+        start fds "unix:$PWD/files" "$PWD/file"
+        start onward "unix:$PWD/onward" "$address"
+        fds "$address" >copy
+        cmp file copy
+}
+
+the_cancel_of_a_lost_caller_goes_onward_test() {
+        local muted caller
+        start "$mute" "unix:$PWD/mute"
+        muted=$output
+        start onward "unix:$PWD/onward" "$address"
+        robust "$address" echo hello &
+        caller=$!
+        equals "$(next_line "$muted")" asked
+        kill -KILL "$caller"
+        equals "$(next_line "$muted")" cancelled
+}
+
+the_worker_answers_from_its_threads_test() {
+        local calls=() one
+        start worker "unix:$PWD/math"
+        equals "$(robust "$address" math.Sum abc)" 294
+        for one in {1..20}; do
+                robust "$address" math.Sum abc >"sum$one" &
+                calls+=($!)
+        done
+        wait "${calls[@]}"
+        equals "$(cat sum* | sort | uniq -c | tr -s ' ')" ' 20 294'
+}
+
+what_is_typed_into_poll_comes_back_from_epoll_test() {
+        start embed_epoll "unix:$PWD/echo"
+        local server=$pid
+        equals "$(echo hello | embed_poll "$address")" hello
+        equals "$(seq 1000 | embed_poll "$address" | tail -n 1)" 1000
+        ends_well "$server"
+        test ! -e echo
+}
+
+a_reply_shows_in_poll_while_nothing_is_typed_test() {
+        start embed_epoll "unix:$PWD/echo"
+        local server=$address
+        mkfifo typed answers
+        embed_poll "$server" <typed >answers &
+        started+=($!)
+        local poller=$!
+        exec {keys}>typed {output}<answers
+        echo one >&"$keys"
+        equals "$(next_line "$output")" one
+        echo two >&"$keys"
+        equals "$(next_line "$output")" two
+        exec {keys}>&-
+        wait "$poller"
+}
+
+what_libuv_publishes_arrives_test() {
+        command -v embed_uv >/dev/null || return 0
+        start embed_uv "unix:$PWD/uv"
+        status_is 0 subscriber "$address" uv.tick 3 >heard
+        equals "$(grep -c '^uv\.tick: ' heard)" 3
+        ends_well "$pid"
+        test ! -e uv
+}
+
+what_glib_asks_is_answered_test() {
+        command -v embed_glib >/dev/null || return 0
+        start server "unix:$PWD/clock"
+        status_is 0 embed_glib "$address" >answers
+        equals "$(wc -l <answers)" 3
+        matches "$(head -n 1 answers)" "$clock"
+}
+
+run_tests

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# What examples owe their reader: shape.sh DIRECTORY_OF_THE_SOURCES
+
+set -u
+here=$(dirname "$(realpath "$0")")
+sources=$(realpath "$1")
+source "$here/tap.sh"
+
+readonly max_lines=80
+
+# statements FILE: how many its main has, declarations counted, comments and texts left out.
+statements() {
+        sed -n '/^int main(/,/^}/p' "$1" | sed 's|/\*.*\*/||; s|"[^"]*"||g' | tr -cd ';' | wc -c
+}
+
+no_example_is_longer_than_a_screen_or_two_test() {
+        local file
+        for file in "$sources"/*.c; do
+                (($(wc -l <"$file") <= max_lines)) || { echo "$file is too long" && return 1; }
+        done
+}
+
+the_client_has_ten_statements_test() {
+        (($(statements "$sources/client.c") <= 10))
+}
+
+the_server_has_fifteen_statements_test() {
+        (($(statements "$sources/server.c") <= 15))
+}
+
+every_example_says_what_it_shows_test() {
+        local file
+        for file in "$sources"/*.c; do
+                sed -n '3p' "$file" | grep -q '^/\*' || { echo "$file" && return 1; }
+        done
+}
+
+every_example_is_run_test() {
+        local file name
+        for file in "$sources"/*.c; do
+                name=$(basename "$file" .c)
+                grep -qw "$name" "$here/examples.sh" || { echo "$name" && return 1; }
+        done
+}
+
+run_tests

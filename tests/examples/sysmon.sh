@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# The monitor and its demo: sysmon.sh DIRECTORY_OF_THE_EXAMPLES
+
+set -u
+here=$(dirname "$(realpath "$0")")
+programs=$(realpath "$1")
+PATH=$programs:$programs/sysmon:$PATH
+source "$here/tap.sh"
+
+# ask METHOD [TEXT]
+ask() {
+        robust "$address" "$1" "${2-}"
+}
+
+it_tells_the_load_test() {
+        start sysmon "unix:$PWD/sysmon"
+        matches "$(ask sys.Load)" '^load_1min +[0-9.]+.load_5min +[0-9.]+.load_15min +[0-9.]+.'
+}
+
+it_tells_the_memory_test() {
+        local total
+        start sysmon "unix:$PWD/sysmon"
+        total=$(awk '$1 == "MemTotal:" {print $2}' /proc/meminfo)
+        equals "$(ask sys.Memory | awk '$1 == "total_kib" {print $2}')" "$total"
+        matches "$(ask sys.Memory | awk '$1 == "available_kib" {print $2}')" '^[1-9][0-9]*$'
+}
+
+it_tells_the_uptime_test() {
+        start sysmon "unix:$PWD/sysmon"
+        local before after told
+        before=$(cut -d ' ' -f 1 /proc/uptime)
+        told=$(ask sys.Uptime | awk '$1 == "up_s" {print $2}')
+        after=$(cut -d ' ' -f 1 /proc/uptime)
+        awk -v before="$before" -v told="$told" -v after="$after" \
+                'BEGIN {exit !(before <= told && told <= after)}'
+}
+
+it_lists_processes_by_a_part_of_their_name_test() {
+        start sysmon "unix:$PWD/sysmon"
+        ask sys.Processes sysmo >table
+        matches "$(head -n 1 table)" '^ *pid +rss_kib +cpu_s +name$'
+        equals "$(awk -v pid="$pid" '$1 == pid {print $4}' table)" sysmon
+        equals "$(awk 'NR > 1 && $4 !~ /sysmo/' table)" ''
+}
+
+it_lists_processes_by_a_pattern_test() {
+        start sysmon "unix:$PWD/sysmon"
+        ask sys.Processes 's?sm[n-p]n' >table
+        equals "$(awk -v pid="$pid" '$1 == pid {print $4}' table)" sysmon
+        equals "$(ask sys.Processes 's?s' | awk '{print $1}')" pid
+}
+
+it_lists_all_processes_when_not_told_which_test() {
+        start sysmon "unix:$PWD/sysmon"
+        ask sys.Processes >table
+        equals "$(awk -v pid=$BASHPID '$1 == pid {print $1}' table)" "$BASHPID"
+        equals "$(awk '$1 == 1 {print $1}' table)" 1
+}
+
+it_names_a_process_by_a_name_of_any_kind_test() {
+        cp "$(command -v cat)" 'a) b (c'
+        mkfifo input
+        start sysmon "unix:$PWD/sysmon"
+        ./'a) b (c' <input &
+        local odd=$!
+        started+=("$odd")
+        exec {keys}>input # returns once the process has opened the other end
+        local name=''
+        until [[ $name == 'a) b (c' ]]; do # between fork and exec it has another
+                name=$(ask sys.Processes | awk -v pid="$odd" '$1 == pid {print $4, $5, $6}')
+        done
+        exec {keys}>&-
+}
+
+it_publishes_what_starts_and_what_ends_test() {
+        start sysmon --every 20 "unix:$PWD/sysmon"
+        mkfifo input
+        start subscriber "$address" 'sys.>'
+        wait_for_line 'sys.load: *'
+        cat <input &
+        local idle=$!
+        exec {keys}>input
+        wait_for_line "sys.process.started: $idle *"
+        exec {keys}>&-
+        wait "$idle"
+        wait_for_line "sys.process.ended: $idle *"
+}
+
+it_publishes_load_and_pressure_test() {
+        start sysmon --every 20 "unix:$PWD/sysmon"
+        status_is 0 subscriber "$address" sys.load 2 >heard
+        matches "$(head -n 1 heard)" '^sys\.load: [0-9.]+ [0-9.]+ [0-9.]+$'
+        status_is 0 subscriber "$address" sys.memory.pressure 1 >heard
+        matches "$(<heard)" '^sys\.memory\.pressure: .* source /proc/(pressure/memory|meminfo)$'
+}
+
+it_serves_several_addresses_at_once_test() {
+        start sysmon "unix:$PWD/one" tcp:127.0.0.1:0
+        local second
+        second=$(next_line "$output")
+        matches "$(ask sys.Uptime)" '^up_s '
+        address=$second
+        matches "$(ask sys.Uptime)" '^up_s '
+}
+
+it_ends_cleanly_when_asked_to_test() {
+        start sysmon "unix:$PWD/sysmon"
+        ends_well "$pid"
+        test ! -e sysmon
+}
+
+it_ends_with_the_one_who_started_it_test() {
+        mkfifo ended
+        cat >wrapper <<-EOF
+		#!/bin/sh
+		exec sysmon "\$@" 2>ended
+	EOF
+        chmod +x wrapper
+        robust "exec:$PWD/wrapper stdio:" sys.Uptime '' >answer &
+        timeout "$patience_s" cat ended # to the end: every writer has gone
+        wait $!
+        matches "$(<answer)" '^up_s '
+}
+
+it_says_which_address_it_cannot_serve_test() {
+        status_is 1 sysmon "unix:$PWD/none/sysmon" 2>complaint
+        contains "$(<complaint)" "unix:$PWD/none/sysmon: "
+        status_is 2 sysmon
+        status_is 2 sysmon --every never "unix:$PWD/sysmon"
+}
+
+the_demo_shows_everything_over_every_transport_test() {
+        status_is 0 sysmon-demo >shown
+        local transport
+        for transport in unix tcp exec; do
+                matches "$(<shown)" $'\n'"$transport +8 of 8 +[1-9]"
+        done
+        contains "$(<shown)" 'sys.process.ended'
+        test ! -e "$(sed -n 's|^unix:\(/.*\)/sysmon.sock$|\1|p' shown)"
+}
+
+the_demo_leaves_nothing_behind_when_interrupted_test() {
+        start sysmon-demo
+        wait_for_line 'unix:*'
+        kill -TERM "$pid"
+        local status=0
+        wait "$pid" || status=$?
+        equals "$status" 1
+        line=${line#unix:}
+        test ! -e "${line%/*}"
+}
+
+the_demo_says_when_the_server_does_not_start_test() {
+        status_is 1 sysmon-demo "$PWD/none" 2>complaint
+        contains "$(<complaint)" "$PWD/none"
+        status_is 1 sysmon-demo /bin/false
+}
+
+run_tests

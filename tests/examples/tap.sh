@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# Tests in bash, told as TAP: every function whose name ends in `_test` is one.
+#
+#         source tap.sh
+#         a_server_tells_the_time_test() { start server unix:s; [[ $(client "$address") =~ : ]]; }
+#         run_tests
+#
+# Each runs in a subshell of its own, in an empty directory of its own, under `set -e`: the first
+# command that fails fails the test, and what it printed is shown. What it has started is killed.
+# Nothing sleeps: servers print a line when they serve, and everything else waits for an event.
+
+readonly patience_s=20 # for an event that comes at once unless something is broken
+
+# start COMMAND...: starts a server and waits for its first line.
+# Sets pid, address (that line) and output (the fd of the lines that follow).
+# shellcheck disable=SC2034 # address: for those who source this
+start() {
+        mkfifo output
+        "$@" >output &
+        pid=$!
+        started+=("$pid")
+        exec {output}<output
+        rm output
+        read -r -t "$patience_s" -u "$output" address
+}
+
+# next_line FD: prints the next line that comes from it.
+next_line() {
+        local next
+        read -r -t "$patience_s" -u "$1" next
+        printf '%s\n' "$next"
+}
+
+# wait_for_line PATTERN: waits until the server that was started last prints such a line; sets line.
+wait_for_line() {
+        while read -r -t "$patience_s" -u "$output" line; do
+                # shellcheck disable=SC2053 # a pattern, on purpose
+                if [[ $line == $1 ]]; then
+                        return 0
+                fi
+        done
+        echo "no line like: $1"
+        return 1
+}
+
+# status_is STATUS COMMAND...
+status_is() {
+        local expected=$1 status=0
+        shift
+        timeout "$patience_s" "$@" || status=$?
+        if ((status != expected)); then
+                echo "exit status $status instead of $expected: $*"
+                return 1
+        fi
+}
+
+# ends_well PID: asks it to end by SIGTERM; it must, with exit status 0.
+ends_well() {
+        local status=0
+        kill -TERM "$1"
+        wait "$1" || status=$?
+        if ((status != 0)); then
+                echo "exit status $status after SIGTERM"
+                return 1
+        fi
+}
+
+# equals ACTUAL EXPECTED, matches ACTUAL REGEX, contains ACTUAL TEXT
+equals() {
+        [[ $1 == "$2" ]] || { printf '"%s" is not "%s"\n' "$1" "$2" && return 1; }
+}
+matches() {
+        [[ $1 =~ $2 ]] || { printf '"%s" does not match %s\n' "$1" "$2" && return 1; }
+}
+contains() {
+        [[ $1 == *"$2"* ]] || { printf '"%s" does not contain "%s"\n' "$1" "$2" && return 1; }
+}
+
+kill_what_was_started() {
+        local one
+        for one in "${started[@]}"; do
+                kill -CONT "$one" 2>/dev/null || true
+                kill -KILL "$one" 2>/dev/null || true
+        done
+        wait
+}
+
+run_one() {
+        set -eu
+        started=()
+        trap kill_what_was_started EXIT
+        cd "$1"
+        "$2"
+}
+
+run_tests() {
+        local names=() name number=0 n_failed=0 scratch status
+        while read -r _ _ name; do
+                [[ $name != *_test ]] || names+=("$name")
+        done < <(declare -F)
+        echo "1..${#names[@]}"
+        for name in "${names[@]}"; do
+                number=$((number + 1))
+                scratch=$(mktemp -d /tmp/hark-test-XXXXXX)
+                mkdir "$scratch/directory"
+                (run_one "$scratch/directory" "$name") >"$scratch/log" 2>&1 </dev/null
+                status=$?
+                if ((status == 0)); then
+                        echo "ok $number - ${name%_test}"
+                else
+                        echo "not ok $number - ${name%_test}"
+                        sed 's/^/# /' "$scratch/log"
+                        n_failed=$((n_failed + 1))
+                fi
+                rm -rf "$scratch"
+        done
+        return $((n_failed > 0))
+}
