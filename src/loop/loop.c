@@ -18,7 +18,8 @@
 #include "base/message.h"
 #include "loop/internal.h"
 
-#define NS_PER_US 1000u
+#define NS_PER_US   1000u
+#define BLOCKS_KEPT 1024
 
 /* Where polling has not paid so often in a row, only one in 2 to the power of it waits polls. */
 #define MAX_SPINS_MISSED 6
@@ -161,16 +162,16 @@ static void end_stepping(hark_loop *loop)
         hark_loop_unref(loop);
 }
 
-static hark_loop *free_loop(hark_loop *loop)
+static void free_loop(hark_loop *loop)
 {
         hark_sources_done(loop);
         hark_timers_done(loop);
         hark_bell_done(loop);
         hark_close(loop->epoll_fd);
         hark_pool_close(loop->messages);
+        hark_pool_close(loop->blocks);
         free(loop->scratch);
         free(loop);
-        return NULL;
 }
 
 static void free_loopp(hark_loop **loop)
@@ -190,6 +191,16 @@ static void run_last_posts(hark_loop *loop)
         }
         loop->is_stepping = false;
         hark_loop_leave(loop);
+}
+
+static int allocate_what_it_lends(hark_loop *loop)
+{
+        loop->messages = hark_message_pool_new();
+        loop->blocks = hark_pool_new(HARK_BLOCK_SIZE, BLOCKS_KEPT);
+        loop->scratch = malloc(HARK_SCRATCH_SIZE);
+        if (loop->messages == NULL || loop->blocks == NULL || loop->scratch == NULL)
+                return -ENOMEM;
+        return 0;
 }
 
 static int open_fds(hark_loop *loop)
@@ -259,6 +270,11 @@ struct hark_pool *hark_loop_message_pool(hark_loop *loop)
         return loop->messages;
 }
 
+struct hark_pool *hark_loop_block_pool(hark_loop *loop)
+{
+        return loop->blocks;
+}
+
 int hark_loop_new(hark_loop **ret_loop)
 {
         hark_cleanup(free_loopp) hark_loop *loop = NULL;
@@ -274,10 +290,9 @@ int hark_loop_new(hark_loop **ret_loop)
         hark_tasks_init(loop);
         hark_list_init(&loop->muted);
         hark_list_init(&loop->signals);
-        loop->messages = hark_message_pool_new();
-        loop->scratch = malloc(HARK_SCRATCH_SIZE);
-        if (loop->messages == NULL || loop->scratch == NULL)
-                return -ENOMEM;
+        r = allocate_what_it_lends(loop);
+        if (r < 0)
+                return r;
         r = open_fds(loop);
         if (r < 0)
                 return r;

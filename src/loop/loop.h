@@ -119,6 +119,8 @@ void hark_loop_run_callbacks_of(hark_loop *loop, const void *owner);
 /* Whether a callback of this loop is running now, also while it waits. */
 bool hark_loop_is_in_callback(const hark_loop *loop);
 
+/* --- verbs ------------------------------------------------------------------------------------ */
+
 /*
  * Around a public function of a higher layer that queues and then waits, or queues much: the loop
  * shows on its fd what was queued when the last bracket closes, not at once for each, and not at
