@@ -27,6 +27,7 @@
 
 #define START_MS     5000
 #define END_MS       3000
+#define PATIENCE_S   15    /* whatever goes wrong, no longer than this and END_MS */
 #define PERIOD_MS    "100" /* how often the server looks at the machine */
 #define ADDRESS_SIZE 512
 
@@ -67,7 +68,7 @@ static int find_sysmon(char *ret_path, size_t size)
         slash = strrchr(ret_path, '/');
         if (!slash)
                 return -ENOENT;
-        strcpy(slash + 1, "sysmon");
+        memcpy(slash + 1, "sysmon", sizeof("sysmon"));
         return 0;
 }
 
@@ -92,7 +93,7 @@ static int start_server(struct demo *demo)
         char *const argv[] = {demo->sysmon, every, period, unix_address, tcp, NULL};
         int r;
 
-        strcpy(demo->directory, "/tmp/hark-demo-XXXXXX");
+        snprintf(demo->directory, sizeof(demo->directory), "/tmp/hark-demo-XXXXXX");
         if (!mkdtemp(demo->directory)) {
                 demo->directory[0] = '\0';
                 return -errno;
@@ -105,16 +106,24 @@ static int start_server(struct demo *demo)
         return r;
 }
 
+/* Signals end every wait, and the alarm is one. */
+static int take_signals(struct trial_setting *setting)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGALRM};
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < sizeof(signals) / sizeof(*signals); i++)
+                r = hark_loop_add_signal(setting->loop, signals[i], on_signal, setting, NULL);
+        alarm(PATIENCE_S);
+        return r;
+}
+
 static int prepare(struct demo *demo, const char *sysmon)
 {
-        hark_loop *loop;
         int r = hark_loop_new(&demo->setting.loop);
 
-        loop = demo->setting.loop;
         if (r == 0)
-                r = hark_loop_add_signal(loop, SIGINT, on_signal, &demo->setting, NULL);
-        if (r == 0)
-                r = hark_loop_add_signal(loop, SIGTERM, on_signal, &demo->setting, NULL);
+                r = take_signals(&demo->setting);
         if (r == 0 && sysmon)
                 snprintf(demo->sysmon, sizeof(demo->sysmon), "%s", sysmon);
         else if (r == 0)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_WIDTH 66
+#define LINE_SIZE 67 /* bytes of a text beside its label, its NUL included */
 
 static void print_bold(const char *text)
 {
@@ -20,7 +20,7 @@ static void print_bold(const char *text)
 }
 
 /* Makes one line of many, and one blank of many; cut where it does not fit. */
-static void flatten(const char *text, char ret_line[TEXT_WIDTH + 1])
+static void flatten(const char *text, char ret_line[LINE_SIZE])
 {
         const char *gap = "";
         size_t size = 0;
@@ -32,12 +32,12 @@ static void flatten(const char *text, char ret_line[TEXT_WIDTH + 1])
                 }
                 if (size == 0 || ret_line[size - 1] == ' ')
                         gap = "";
-                if (size + strlen(gap) + strlen("x...") > TEXT_WIDTH)
+                if (size + strlen(gap) + strlen("x...") >= LINE_SIZE)
                         break;
-                size += (size_t)sprintf(ret_line + size, "%s%c", gap, *text);
+                size += (size_t)snprintf(ret_line + size, LINE_SIZE - size, "%s%c", gap, *text);
                 gap = "";
         }
-        strcpy(ret_line + size, *text ? "..." : "");
+        snprintf(ret_line + size, LINE_SIZE - size, "%s", *text ? "..." : "");
 }
 
 void report_heading(const char *text)
@@ -48,7 +48,7 @@ void report_heading(const char *text)
 
 void report_text(const char *label, const char *text)
 {
-        char line[TEXT_WIDTH + 1];
+        char line[LINE_SIZE];
 
         flatten(text, line);
         printf("    %-20s %s\n", label, line);

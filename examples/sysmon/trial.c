@@ -96,7 +96,7 @@ static void take_answer(struct trial *trial, const char *method, int result, har
 static int call_each(struct trial *trial)
 {
         report_text("called, waiting", "");
-        for (size_t i = 0; i < N_QUESTIONS; i++) {
+        for (size_t i = 0; i < N_QUESTIONS && trial->result.failure == 0; i++) {
                 hark_message *reply = NULL;
                 int r = hark_call(trial->client, questions[i].method, hark_text(questions[i].text),
                                   CALL_MS, &reply);
