@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* hark call: a request and its reply. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "failure.h"
+#include "input.h"
+#include "text.h"
+#include "verb.h"
+
+struct call_options {
+        int timeout_ms, priority, repeat;
+        bool is_json;
+};
+
+static const struct option_spec call_options[] = {
+        OPTION_TIMEOUT(struct call_options, "for the reply; the first time, connecting included"),
+        OPTION_JSON(struct call_options, "print each answer as a JSON object on one line"),
+        OPTION_PRIORITY(struct call_options),
+        {
+                .name = "repeat",
+                .value = "N",
+                .help = "call so often, one after the other, until one fails",
+                .kind = OPTION_NUMBER,
+                .offset = offsetof(struct call_options, repeat),
+                .fallback = 1,
+                .min = 1,
+                .max = 1000000000,
+        },
+        {0},
+};
+
+static void print_json(int status, const hark_message *reply)
+{
+        struct hark_payload payload = hark_message_payload(reply);
+
+        printf("{\"status\":%d,", status);
+        if (payload.error_name) {
+                fputs("\"error\":", stdout);
+                print_json_text(stdout, payload.error_name);
+                putchar(',');
+        }
+        if (status != 0) {
+                fputs("\"reason\":", stdout);
+                print_json_text(stdout, hark_reason(status, reply));
+                putchar(',');
+        }
+        print_json_message(stdout, reply);
+        puts("}");
+}
+
+/* Byte for byte; on a terminal the prompt that follows starts on a line of its own. */
+static void print_raw(const hark_message *reply)
+{
+        const char *data = hark_message_data(reply);
+        size_t size = hark_message_size(reply);
+
+        fwrite(data, 1, size, stdout);
+        if (isatty(STDOUT_FILENO) && size > 0 && data[size - 1] != '\n')
+                putchar('\n');
+}
+
+static void print_answer(int status, const hark_message *reply, bool is_json)
+{
+        if (is_json)
+                print_json(status, reply);
+        else if (status == 0)
+                print_raw(reply);
+}
+
+/* Returns an exit status. */
+static int call_once(hark_client *client, char **operands, const struct hark_payload *payload,
+                     int timeout_ms, bool is_json)
+{
+        hark_message *reply = NULL;
+        int r = hark_call(client, operands[1], *payload, timeout_ms, &reply);
+
+        if (r >= 0)
+                print_answer(r, reply, is_json);
+        if (r != 0)
+                r = complain_of_result(operands[1], operands[0], r, reply);
+        hark_message_unref(reply);
+        return r;
+}
+
+static int call_often(const struct call_options *options, hark_client *client, char **operands,
+                      const struct hark_payload *payload, int first_timeout_ms)
+{
+        int timeout_ms = first_timeout_ms;
+        int r = EXIT_GOOD;
+
+        for (int i = 0; i < options->repeat && r == EXIT_GOOD && !ferror(stdout); i++) {
+                r = call_once(client, operands, payload, timeout_ms, options->is_json);
+                timeout_ms = options->timeout_ms;
+        }
+        return r;
+}
+
+static int run_call(const void *userdata, char **operands)
+{
+        const struct call_options *options = userdata;
+        struct hark_client_params params = {.attempt_ms = options->timeout_ms};
+        hark_client *client = NULL;
+        struct input input;
+        int r = input_read(operands[2], &input);
+        int64_t start_ms = now_ms();
+
+        input.payload.priority = (uint8_t)options->priority;
+        if (r == EXIT_GOOD)
+                r = client_connect(operands[0], &params, &client);
+        if (r == EXIT_GOOD)
+                r = call_often(options, client, operands, &input.payload,
+                               time_left_ms(start_ms, options->timeout_ms));
+        hark_client_unref(client);
+        input_done(&input);
+        return r;
+}
+
+const struct verb verb_call = {
+        .name = "call",
+        .operands = "ADDRESS METHOD [DATA|@FILE|-]",
+        .summary = "Call a method and print its reply",
+        .details = INPUT_HELP "The reply is printed byte for byte; on a terminal a line end "
+                              "follows where it lacks one.\n",
+        .example = "  hark call unix:/tmp/t upper hello\n",
+        .min_operands = 2,
+        .max_operands = 3,
+        .options = call_options,
+        .options_size = sizeof(struct call_options),
+        .run = run_call,
+};

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every complaint names what, where and why, and where a next step is known, that step.
+ */
+#include "failure.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void complain(const char *format, ...)
+{
+        va_list arguments;
+
+        va_start(arguments, format);
+        fputs("hark: ", stderr);
+        vfprintf(stderr, format, arguments);
+        fputc('\n', stderr);
+        va_end(arguments);
+}
+
+static int exit_status_of(int result)
+{
+        switch (result) {
+        case 0:
+                return EXIT_GOOD;
+        case -EINVAL:
+        case -EPROTONOSUPPORT:
+                return EXIT_USAGE;
+        case -ENOTCONN:
+                return EXIT_UNREACHED;
+        case -ETIMEDOUT:
+                return EXIT_LATE;
+        case -ECONNRESET:
+        case -EPROTO:
+                return EXIT_LOST;
+        default:
+                return EXIT_REFUSED;
+        }
+}
+
+/* What the user can do about a connection that was not made; "" where that is not known. */
+static const char *connect_hint(int error)
+{
+        switch (error) {
+        case -ENOENT:
+        case -ECONNREFUSED:
+                return " (is the server running?)";
+        case -EACCES:
+                return " (are you the right user?)";
+        case -EPERM:
+                return " (if you trust that user, name it: ADDRESS?uid=NAME)";
+        case -ETIMEDOUT:
+                return " (a longer --timeout may help)";
+        case -EPROTO:
+                return " (is it another program's address?)";
+        default:
+                return "";
+        }
+}
+
+static const char *listen_hint(int error)
+{
+        switch (error) {
+        case -EADDRINUSE:
+                return " (choose another address, or end the server that is there)";
+        case -EBUSY:
+                return " (another server is just starting there: try again)";
+        case -EACCES:
+                return " (may you write to that directory, or take that port?)";
+        case -EPERM:
+                return " (it can be reached from other machines: if that is meant, "
+                       "write ADDRESS?open)";
+        case -EOPNOTSUPP:
+                return " (this transport only connects: see hark transports)";
+        default:
+                return "";
+        }
+}
+
+int complain_of_result(const char *name, const char *address, int result, const hark_message *reply)
+{
+        complain("%s at %s: %s", name, address, hark_reason(result, reply));
+        return exit_status_of(result);
+}
+
+int complain_of_connect(const char *address, int error)
+{
+        complain("cannot connect to %s: %s%s", address, hark_reason(error, NULL),
+                 connect_hint(error));
+        return EXIT_UNREACHED;
+}
+
+int complain_of_listen(const char *address, int error)
+{
+        complain("cannot listen at %s: %s%s", address, hark_reason(error, NULL),
+                 listen_hint(error));
+        return error == -EOPNOTSUPP ? EXIT_USAGE : EXIT_UNREACHED;
+}
+
+int check_address(const char *address)
+{
+        char why[256] = "";
+        int r = hark_address_check(address, why, sizeof(why));
+
+        if (r == 0)
+                return EXIT_GOOD;
+        complain("'%s' is no address: %s (see hark transports, hark-addresses(7))", address, why);
+        return EXIT_USAGE;
+}
+
+static void print_log(int level, const char *text, void *userdata)
+{
+        (void)level;
+        (void)userdata;
+        complain("%s", text);
+}
+
+void show_log(hark_loop *loop)
+{
+        hark_loop_set_log(loop, print_log, NULL);
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# bash completion for hark(1). Verbs, options and transports are asked of the command itself, so that
+# they cannot be out of date.
+
+_hark_verbs() {
+        hark --help 2>/dev/null | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+
+_hark_options() {
+        if [[ $1 ]]; then
+                hark "$1" --help 2>/dev/null | sed -n 's/^  \(-h, \)\?\(--[a-z]*\).*/\2/p'
+        else
+                printf '%s\n' --help --version
+        fi
+}
+
+# Addresses that the command can be given: transports, and sockets that are there.
+_hark_addresses() {
+        local path
+        if [[ $1 == unix:* ]]; then
+                while read -r path; do
+                        if [[ -d $path ]]; then
+                                printf 'unix:%s/\n' "$path"
+                        elif [[ -S $path ]]; then
+                                printf 'unix:%s\n' "$path"
+                        fi
+                done < <(compgen -f -- "${1#unix:}")
+        else
+                hark transports 2>/dev/null | sed -n '2,$s/^\([a-z]*\) .*/\1:/p'
+        fi
+}
+
+# The operands before the cursor, past the verb; what an option takes is not one.
+_hark_count_operands() {
+        local i n=0
+        for ((i = 2; i < cword; i++)); do
+                case ${words[i]} in
+                --timeout | --priority | --repeat | --count | --method | --jobs | --seconds | --sizes)
+                        i=$((i + 1))
+                        ;;
+                -?*) ;;
+                *) n=$((n + 1)) ;;
+                esac
+        done
+        printf '%d\n' "$n"
+}
+
+# Words as the user typed them: readline has cut them at every colon.
+_hark_join_words() {
+        local i line=${COMP_LINE:0:COMP_POINT}
+        read -r -a words <<<"$line"
+        if [[ $line == *[[:space:]] ]]; then
+                words+=('')
+        fi
+        cword=$((${#words[@]} - 1))
+        cur=${words[cword]}
+}
+
+_hark() {
+        local words=() cword=0 cur='' verb='' candidates='' n_operands
+
+        _hark_join_words
+        if ((cword >= 2)); then
+                verb=${words[1]}
+        fi
+        if [[ $cur == -* ]]; then
+                candidates=$(_hark_options "$verb")
+        elif [[ ! $verb ]]; then
+                candidates=$(_hark_verbs)
+        else
+                n_operands=$(_hark_count_operands)
+                if ((n_operands == 0)) || [[ $verb == serve || $verb == bench ]]; then
+                        candidates=$(_hark_addresses "$cur")
+                elif ((n_operands == 2)) && [[ $cur == @* ]]; then
+                        candidates=$(compgen -P @ -f -- "${cur#@}")
+                fi
+        fi
+        mapfile -t COMPREPLY < <(compgen -W "$candidates" -- "$cur")
+        # What stands before the last colon is on the line already.
+        if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+                COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
+        fi
+        # A scheme or a directory is only a beginning.
+        if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[:/] ]]; then
+                compopt -o nospace 2>/dev/null
+        fi
+}
+
+complete -F _hark hark
