@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See payload.h. */
+
+#include "base/payload.h"
+
+#include <errno.h>
+
+#define PRIORITY_MAX 7
+
+int hark_payload_check(const struct hark_payload *payload)
+{
+        size_t n_reserved = sizeof(payload->reserved) / sizeof(*payload->reserved);
+
+        if (!payload->data && payload->size > 0)
+                return -EINVAL;
+        if (!payload->fds && payload->n_fds > 0)
+                return -EINVAL;
+        if (payload->priority > PRIORITY_MAX || payload->status < 0)
+                return -EINVAL;
+        for (size_t i = 0; i < n_reserved; i++)
+                if (payload->reserved[i] != 0)
+                        return -EINVAL;
+        return 0;
+}

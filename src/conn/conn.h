@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_CONN_CONN_H
+#define HARK_CONN_CONN_H
+
+/*
+ * A connection: two processes' conversation over a port, symmetrical once it stands.
+ *
+ *         OPENING --port is open--> GREETING --hello has come--> ADMITTING --hark_conn_admit()--> OPEN
+ *         (connecting end: its hello leaves as it enters GREETING, and the peer's opens it at once;
+ *          accepting end: its hello leaves when it admits the peer)
+ *
+ *         OPEN --hark_conn_leave()--> LEAVING --the queue has left--> CLOSED
+ *         any  --end, error, protocol error, no hello in time------> CLOSED
+ *
+ * It frames, queues, keeps the limits and the life of the port, and knows nothing of what messages
+ * mean beyond hello, goaway, ping and pong. All others it hands to one of two roles:
+ *
+ *         the asker     (a client) what answers:  reply, error, subscribed, gap, publish to a
+ *                                                 subscription
+ *         the answerer  (a server's peer) what asks: request, cancel, subscribe, unsubscribe,
+ *                                                 publish to a server
+ *
+ * Either end of a connection may have both. Where there is no answerer, the connection itself
+ * refuses what was asked.
+ *
+ * Roles are called from the loop's gathering phase and never call the user there. What was asked or
+ * published counts as received until whoever got it says hark_conn_release(); an answer does not,
+ * because how many of them come is our own doing. For the loop's thread.
+ */
+
+#include <hark/client.h>
+
+#include "conn/reader.h"
+#include "conn/writer.h"
+#include "loop/loop.h"
+
+enum hark_conn_state {
+        HARK_CONN_OPENING = 1,
+        HARK_CONN_GREETING,
+        HARK_CONN_ADMITTING,
+        HARK_CONN_OPEN,
+        HARK_CONN_LEAVING,
+        HARK_CONN_CLOSED
+};
+
+struct hark_conn;
+
+/* A message that has come. */
+struct hark_received {
+        const struct hark_header *header;
+        struct hark_span name;       /* for this call only */
+        struct hark_span extensions; /* for this call only */
+        hark_message *message;       /* handed over; NULL: it could not be kept (limit, memory) */
+        size_t charge;               /* for hark_conn_release() */
+};
+
+struct hark_role_ops {
+        /* The other side's hello has come; the answerer of an accepting end now admits or refuses it
+         * (hark_conn_admit(), hark_conn_refuse()), at once or later. */
+        void (*on_hello)(struct hark_conn *conn, void *userdata);
+        void (*on_open)(struct hark_conn *conn, void *userdata);
+        void (*on_message)(struct hark_conn *conn, struct hark_received *received, void *userdata);
+        /* There is room in the outgoing queue after an -EAGAIN. */
+        void (*on_room)(struct hark_conn *conn, void *userdata);
+        /* The other side will handle no request above last_id. */
+        void (*on_goaway)(struct hark_conn *conn, uint32_t last_id, void *userdata);
+        void (*on_pong)(struct hark_conn *conn, uint32_t id, void *userdata);
+        /* A queued message will not leave: the other side takes none so large. Its slot is still
+         * set. */
+        void (*on_too_large)(struct hark_conn *conn, const struct hark_outgoing *outgoing,
+                             void *userdata);
+        /* It is over; what was never sent still is in its slot. reason: 0 after a goodbye, else
+         * -errno. */
+        void (*on_closed)(struct hark_conn *conn, int reason, void *userdata);
+};
+
+/* One of the two roles; ops NULL: nobody has it. */
+struct hark_role {
+        const struct hark_role_ops *ops;
+        void *userdata;
+};
+
+struct hark_conn_params {
+        bool is_accepting;
+        const char *name;          /* for hello; may be NULL; borrowed until new returns */
+        struct hark_limits limits; /* complete: hark_limits_complete() */
+        int open_ms;               /* until it is open */
+        int ping_ms;               /* 0: no pings */
+};
+
+struct hark_conn {
+        unsigned n_refs;
+        hark_loop *loop; /* borrowed: the roles hold it */
+        struct hark_port *port;
+        enum hark_conn_state state;
+        bool is_accepting;
+        bool has_goaway;              /* the other side said goodbye */
+        bool is_starved;              /* somebody was told -EAGAIN */
+        bool cannot_send;             /* the port said so; what can be read of it is still read */
+        struct hark_limits limits;    /* what the other side may do to us */
+        struct hark_hello peer;       /* what it said; valid from ADMITTING on */
+        char name[HARK_NAME_MAX + 1]; /* ours */
+        char peer_name[HARK_NAME_MAX + 1]; /* what it calls itself, fit to print; "": nothing */
+        int farewell_status;               /* of its goaway */
+        struct hark_role asker, answerer;
+        struct hark_reader reader;
+        struct hark_writer writer;
+        struct hark_send_budget early; /* what may leave until its hello has come */
+        struct hark_task flush_task;
+        struct hark_timer open_timer, ping_timer;
+        bool has_heard; /* something came since the last look of ping_timer */
+        bool is_ping_out;
+        size_t received_size;     /* charged and not released */
+        uint32_t next_id;         /* of messages we send, all types alike */
+        uint32_t last_request_id; /* highest that came */
+        int ping_ms;
+};
+
+/* Fills in the defaults for zeros. 0; -EINVAL: out of bounds, or a reserved field is not zero. */
+int hark_limits_complete(const struct hark_limits *given, struct hark_limits *ret_limits);
+
+/* Takes over the port, also on failure. Roles are set before the loop runs again. 0; -ENOMEM, ... */
+int hark_conn_new(hark_loop *loop, struct hark_port *port, const struct hark_conn_params *params,
+                  struct hark_conn **ret_conn);
+struct hark_conn *hark_conn_ref(struct hark_conn *conn);
+/* The last reference closes it first, telling nobody. Takes NULL. Returns NULL. */
+struct hark_conn *hark_conn_unref(struct hark_conn *conn);
+
+/* Accepting end, ADMITTING. */
+void hark_conn_admit(struct hark_conn *conn);
+/* Says no with a status and words (may be NULL), then closes. */
+void hark_conn_refuse(struct hark_conn *conn, int status, const char *text);
+
+/* Says goodbye; closes when all that is queued has left, at the latest after hello_ms. */
+void hark_conn_leave(struct hark_conn *conn);
+
+/* Says goodbye if that can be done at once, and closes. on_closed is called for both roles. */
+void hark_conn_close(struct hark_conn *conn, int reason);
+
+static inline bool hark_conn_is_open(const struct hark_conn *conn)
+{
+        return conn->state == HARK_CONN_OPEN;
+}
+
+/* Whether new messages may be queued: not closed, and nobody has said goodbye. */
+bool hark_conn_can_send(const struct hark_conn *conn);
+
+/* How many calls and subscriptions the other side takes at once; UINT32_MAX until it has said. */
+uint32_t hark_conn_calls_limit(const struct hark_conn *conn);
+uint32_t hark_conn_subscriptions_limit(const struct hark_conn *conn);
+
+/* A number for a message we send: not 0, counting up. */
+uint32_t hark_conn_next_id(struct hark_conn *conn);
+
+/*
+ * Queues a message; it leaves before the loop sleeps. slot as in hark_writer_queue().
+ * 0. -ENOTCONN: it cannot send any more. -EMSGSIZE, -EDQUOT (fds), -EOPNOTSUPP (fds). -ENOMEM.
+ * -EAGAIN: the queue is full; on_room follows.
+ */
+int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
+                   struct hark_outgoing **slot);
+
+/* As hark_conn_send() for a short answer of the library's own: not bound by the queue's limit. A peer
+ * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */
+int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send);
+
+/* As hark_conn_send_control(), before a queued message of the same priority that may be taken back;
+ * position NULL: behind all, as usual. */
+int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
+                          struct hark_outgoing *position, struct hark_outgoing **slot);
+
+/* Takes back what has not begun to leave. */
+void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing);
+
+/* Refuses what the other side asked (request, publish, subscribe), in the library's name: an error
+ * frame that repeats its id and name, or subscribed with the status. */
+void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *header,
+                              const char *name, size_t name_size, int status, const char *text);
+
+/* The other side broke the protocol in a way only its role could see: says why and closes. */
+void hark_conn_break(struct hark_conn *conn, const char *why);
+
+/* What was received has been dealt with. */
+void hark_conn_release(struct hark_conn *conn, size_t charge);
+
+/* Writes what is queued now, instead of before the loop sleeps. */
+void hark_conn_flush(struct hark_conn *conn);
+
+/* Sends a ping behind all that is queued; the asker is told on_pong with *ret_id. */
+int hark_conn_ping(struct hark_conn *conn, uint32_t *ret_id);
+
+#endif

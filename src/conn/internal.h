@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_CONN_INTERNAL_H
+#define HARK_CONN_INTERNAL_H
+
+/*
+ * The inside of a connection, for the files of this folder only.
+ *
+ *         conn.c     its life: states, opening, closing, and what is to be sent
+ *         receive.c  what comes in
+ *         control.c  what it says in its own name
+ *         limits.c   defaults and bounds
+ *         reader.c   bytes in, messages out      these two know nothing of connections
+ *         writer.c   messages in, frames out
+ */
+
+#include "conn/conn.h"
+
+/* What a message costs us besides its payload. */
+#define HARK_MESSAGE_OVERHEAD 256
+
+static inline size_t hark_conn_charge(size_t payload_size)
+{
+        return payload_size + HARK_MESSAGE_OVERHEAD;
+}
+
+/* Whether the other side has said what it takes. */
+static inline bool hark_conn_has_greeted(const struct hark_conn *conn)
+{
+        return conn->state >= HARK_CONN_ADMITTING;
+}
+
+void hark_conn_set_state(struct hark_conn *conn, enum hark_conn_state state);
+
+/* Its hello has come, and it may come in. */
+void hark_conn_open(struct hark_conn *conn);
+
+/* Closes without a word, telling the roles while their slots still show what was never sent. */
+void hark_conn_close_now(struct hark_conn *conn, int reason);
+
+/* Closes because the port has ended; what the other side said before tells why. */
+void hark_conn_close_at_end(struct hark_conn *conn, int error);
+
+/* Closes because the other side broke the protocol, after telling it why. Returns error. */
+int hark_conn_fail(struct hark_conn *conn, int error, const char *why);
+
+/* Decides about every message that begins and ends. */
+extern const struct hark_reader_ops hark_conn_reader_ops;
+
+/* One read. 1: there may be more; 0: that was all for now, or it is closed. */
+int hark_conn_read_some(struct hark_conn *conn, size_t *n_read);
+
+/* Reads until nothing is there, or the others shall have their turn. */
+void hark_conn_read_turn(struct hark_conn *conn);
+
+/* As the log calls the other side. */
+const char *hark_conn_peer_name(const struct hark_conn *conn);
+
+#endif

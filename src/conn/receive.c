@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What comes in on a connection: reads from the port, decides about every message (its order, the
+ * limits), deals with the connection's own ones, and hands all others to the asker or the answerer.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conn/control.h"
+#include "conn/internal.h"
+
+/* Bytes read from one connection before the others have their turn. */
+#define READ_TURN (1024 * 1024)
+
+static void tell_too_large(const struct hark_outgoing *outgoing, void *userdata)
+{
+        struct hark_conn *conn = userdata;
+
+        if (conn->asker.ops && conn->asker.ops->on_too_large)
+                conn->asker.ops->on_too_large(conn, outgoing, conn->asker.userdata);
+}
+
+static int take_hello(struct hark_conn *conn, const hark_message *message, struct hark_span name,
+                      const char **ret_why)
+{
+        int r = hark_control_take_hello(conn, message, name, ret_why);
+
+        if (r < 0)
+                return r;
+        hark_conn_set_state(conn, HARK_CONN_ADMITTING);
+        hark_writer_drop_larger(&conn->writer, (size_t)conn->peer.message_size, tell_too_large,
+                                conn);
+        if (!conn->is_accepting)
+                hark_conn_open(conn);
+        else if (conn->answerer.ops)
+                conn->answerer.ops->on_hello(conn, conn->answerer.userdata);
+        else
+                hark_conn_admit(conn);
+        return 0;
+}
+
+static int take_goaway(struct hark_conn *conn, const struct hark_header *header,
+                       const hark_message *message)
+{
+        conn->has_goaway = true;
+        conn->farewell_status = (int)header->status;
+        if (header->status != 0)
+                hark_log(hark_loop_log(conn->loop), LOG_WARNING, "%s says goodbye: %s",
+                         hark_conn_peer_name(conn), hark_reason((int)header->status, message));
+        if (conn->asker.ops && conn->asker.ops->on_goaway)
+                conn->asker.ops->on_goaway(conn, header->id, conn->asker.userdata);
+        return 0;
+}
+
+static bool is_answer(const struct hark_header *header)
+{
+        switch (header->type) {
+        case HARK_FRAME_REPLY:
+        case HARK_FRAME_ERROR:
+        case HARK_FRAME_SUBSCRIBED:
+        case HARK_FRAME_GAP:
+                return true;
+        case HARK_FRAME_PUBLISH:
+                return header->status != 0;
+        default:
+                return false;
+        }
+}
+
+/* No more of a request under way will come. */
+static void forget_cancelled(struct hark_conn *conn, const struct hark_header *cancel)
+{
+        size_t total;
+
+        if (hark_reader_forget(&conn->reader, HARK_FRAME_REQUEST, cancel->id, cancel->priority,
+                               &total))
+                hark_conn_release(conn, hark_conn_charge(total));
+}
+
+static int route(struct hark_conn *conn, struct hark_received *received, const char **ret_why)
+{
+        const struct hark_header *header = received->header;
+        const struct hark_role *role = is_answer(header) ? &conn->asker : &conn->answerer;
+
+        if (header->type == HARK_FRAME_CANCEL)
+                forget_cancelled(conn, header);
+        if (role->ops) {
+                role->ops->on_message(conn, received, role->userdata);
+                return 0;
+        }
+        hark_message_unref(received->message);
+        hark_conn_release(conn, received->charge);
+        if (role == &conn->asker) {
+                *ret_why = "an answer to what was never asked";
+                return -EPROTO;
+        }
+        hark_conn_refuse_message(conn, header, (const char *)received->name.bytes,
+                                 received->name.size, HARK_UNIMPLEMENTED,
+                                 "this end of the connection answers nothing");
+        return 0;
+}
+
+/* hello, goaway, ping and pong are the connection's own. 1: it was one; 0: it was not. */
+static int take_own(struct hark_conn *conn, const struct hark_incoming *incoming,
+                    struct hark_span name, const char **ret_why)
+{
+        const struct hark_header *header = &incoming->header;
+        int r;
+
+        switch (header->type) {
+        case HARK_FRAME_HELLO:
+                r = take_hello(conn, incoming->message, name, ret_why);
+                break;
+        case HARK_FRAME_GOAWAY:
+                r = take_goaway(conn, header, incoming->message);
+                break;
+        case HARK_FRAME_PING:
+                hark_control_send_pong(conn, header->id);
+                r = 0;
+                break;
+        case HARK_FRAME_PONG:
+                conn->is_ping_out = false;
+                if (conn->asker.ops && conn->asker.ops->on_pong)
+                        conn->asker.ops->on_pong(conn, header->id, conn->asker.userdata);
+                r = 0;
+                break;
+        default:
+                return 0;
+        }
+        return r < 0 ? r : 1;
+}
+
+/* What a peer may make us keep is asked of us, or published; an answer we asked for ourselves. */
+static bool is_bounded(const struct hark_header *header)
+{
+        return header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_PUBLISH;
+}
+
+static int check_order(const struct hark_conn *conn, const struct hark_header *header,
+                       const char **ret_why)
+{
+        bool is_hello = header->type == HARK_FRAME_HELLO;
+
+        if (!hark_conn_has_greeted(conn) && !is_hello &&
+            (header->type != HARK_FRAME_GOAWAY || conn->is_accepting))
+                *ret_why = "hello must come first";
+        else if (hark_conn_has_greeted(conn) && is_hello)
+                *ret_why = "a second hello";
+        else if (header->n_fds > conn->limits.fds_per_message)
+                *ret_why = "more file descriptors than one message may have";
+        else
+                return 0;
+        return -EPROTO;
+}
+
+static int begin_message(struct hark_reader *reader, const struct hark_header *header,
+                         const struct hark_frame *frame, size_t total, bool *ret_is_kept,
+                         const char **ret_why)
+{
+        struct hark_conn *conn = hark_container_of(reader, struct hark_conn, reader);
+        bool is_too_large = total > conn->limits.message_size;
+        int r = check_order(conn, header, ret_why);
+
+        if (r < 0)
+                return r;
+        if (is_too_large && !is_bounded(header)) {
+                *ret_why = "an answer larger than the limit that hello told";
+                return -EPROTO;
+        }
+        *ret_is_kept = !is_bounded(header) ||
+                       (!is_too_large && conn->received_size + hark_conn_charge(total) <=
+                                                 conn->limits.received_size);
+        if (*ret_is_kept && is_bounded(header))
+                conn->received_size += hark_conn_charge(total);
+        else if (!*ret_is_kept && !is_answer(header))
+                hark_conn_refuse_message(conn, header, (const char *)frame->name.bytes,
+                                         frame->name.size, HARK_RESOURCE_EXHAUSTED,
+                                         is_too_large ? "larger than the limit for a message"
+                                                      : "too much is received and not handled yet");
+        return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
+}
+
+static int end_message(struct hark_reader *reader, const struct hark_incoming *incoming,
+                       const struct hark_frame *frame, const char **ret_why)
+{
+        struct hark_conn *conn = hark_container_of(reader, struct hark_conn, reader);
+        hark_message *message = incoming->message;
+        struct hark_received received = {
+                .header = &incoming->header,
+                .name = frame->name,
+                .extensions = frame->extensions,
+                .message = message,
+                .charge = incoming->is_kept && is_bounded(&incoming->header)
+                                  ? hark_conn_charge(incoming->total)
+                                  : 0,
+        };
+        int r;
+
+        if (!incoming->is_kept && !is_answer(&incoming->header))
+                return 0; /* refused as it began */
+        if (message && received.name.size == 0)
+                received.name =
+                        (struct hark_span){(const uint8_t *)message->name, strlen(message->name)};
+        if (incoming->header.type == HARK_FRAME_REQUEST)
+                conn->last_request_id = incoming->header.id;
+        r = take_own(conn, incoming, received.name, ret_why);
+        if (r == 0)
+                r = route(conn, &received, ret_why);
+        else
+                hark_message_unref(message);
+        if (r < 0)
+                return r;
+        return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
+}
+
+const struct hark_reader_ops hark_conn_reader_ops = {
+        .begin = begin_message,
+        .end = end_message,
+};
+
+/* Hands n bytes to the reader: first what was read to where its payload belongs, then the rest. */
+static int feed(struct hark_conn *conn, size_t n, size_t target_size, const uint8_t *scratch)
+{
+        const char *why = NULL;
+        size_t filled = n < target_size ? n : target_size;
+        int r = 0;
+
+        if (filled > 0)
+                r = hark_reader_filled(&conn->reader, filled, &why);
+        if (r == 0)
+                r = hark_reader_feed(&conn->reader, scratch, n - filled, &why);
+        if (r < 0 && conn->state != HARK_CONN_CLOSED)
+                hark_conn_fail(conn, r, r == -ENOMEM ? "no memory to read it" : why);
+        return r;
+}
+
+/* One read. 1: there may be more; 0: that was all for now, or it is closed. */
+int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
+{
+        const struct hark_transport_ops *transport = conn->port->transport;
+        bool is_stream = transport->public.capabilities & HARK_CAN_STREAM;
+        uint8_t *scratch = hark_loop_scratch(conn->loop);
+        size_t target_size = 0;
+        uint8_t *target = is_stream ? hark_reader_target(&conn->reader, &target_size) : NULL;
+        struct iovec iov[2] = {{target, target_size}, {scratch, HARK_SCRATCH_SIZE}};
+        ssize_t n = transport->receive(conn->port, target ? iov : iov + 1, target ? 2 : 1,
+                                       &conn->reader.fds);
+
+        if (n == -EAGAIN)
+                return 0;
+        if (n <= 0) {
+                hark_conn_close_at_end(conn, (int)n);
+                return 0;
+        }
+        conn->has_heard = true;
+        *n_read += (size_t)n;
+        if (feed(conn, (size_t)n, target_size, scratch) < 0)
+                return 0;
+        /* A stream that did not fill the buffer is empty; asking it again would cost a system call. */
+        return !is_stream || (size_t)n == target_size + HARK_SCRATCH_SIZE;
+}
+
+void hark_conn_read_turn(struct hark_conn *conn)
+{
+        size_t n_read = 0;
+
+        while (n_read < READ_TURN && hark_conn_read_some(conn, &n_read) > 0)
+                ;
+}

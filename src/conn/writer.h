@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_CONN_WRITER_H
+#define HARK_CONN_WRITER_H
+
+/*
+ * The outgoing queue of one connection: messages in, frames out.
+ *
+ *         queue[7]  m m
+ *         queue[..]                 plan: up to 64 frames  ->  one send of the port
+ *         queue[0]  M m m m
+ *
+ * Within a priority messages leave in the order they came, each one whole before the next one
+ * begins; a message larger than a chunk leaves in fragments, and whatever is more urgent passes
+ * between two of them. What a port takes of a frame is remembered, and the rest of that frame goes
+ * first next time.
+ *
+ * A small payload is copied behind its header, so that a frame is one piece of memory; a larger one
+ * lies in a message, of which several outgoing ones may hold a reference (a notification to many).
+ *
+ * Pure but for memory: the writer plans and accounts, the connection sends.
+ */
+
+#include "base/list.h"
+#include "base/message.h"
+#include "transport/transport.h"
+#include "wire/frame.h"
+
+#define HARK_CHUNK (64 * 1024) /* payload bytes of a fragment: what an urgent frame waits for */
+
+/* Queued messages that belong together, in the order they came, as long as they may be taken back:
+ * what one subscriber has not yet been sent. */
+struct hark_outgoing_group {
+        struct hark_list queued;
+        size_t n_queued, queued_size;
+};
+
+struct hark_outgoing {
+        struct hark_list link; /* of queue[header.priority] */
+        /* Where its sender remembers it; set to NULL once it can no longer be taken back, because
+         * the first byte of it leaves or because it is dropped. May be NULL. */
+        struct hark_outgoing **slot;
+        struct hark_outgoing_group *group; /* which of them may be taken back; may be NULL */
+        struct hark_list group_link;
+        struct hark_header header;
+        uint64_t deadline_ns;  /* becomes time left when it leaves; HARK_NEVER: none */
+        hark_message *message; /* holds payload and fds; NULL: payload lies behind the prefix */
+        const uint8_t *payload;
+        size_t payload_size, prefix_size;
+        size_t offset;          /* payload bytes whose frames have left */
+        size_t charge;          /* what it counts in queued_size */
+        bool has_begun;         /* a frame of it has left */
+        bool is_given_up;       /* no further fragment of it leaves */
+        struct hark_pool *pool; /* NULL: from malloc */
+        uint8_t bytes[];        /* header, prefix (name and extensions), small payload, padding */
+};
+
+/* What is to be sent, before it is queued. */
+struct hark_send {
+        uint8_t type, flags;
+        uint8_t priority;
+        uint32_t id, status, sequence;
+        const char *name; /* may be NULL */
+        size_t name_size;
+        const struct hark_payload *payload; /* data, fds, encoding, error_*; may be NULL */
+        hark_message *message;              /* instead of payload: bytes and fds to share */
+        struct hark_span extensions;        /* as hark_extensions_finish() made them */
+        uint64_t deadline_ns;               /* HARK_NEVER: none */
+        struct hark_outgoing_group *group;
+};
+
+struct hark_planned_frame {
+        struct hark_outgoing *outgoing;
+        size_t payload_size; /* of this frame */
+        size_t size;         /* of this frame, header and padding included */
+};
+
+struct hark_writer {
+        struct hark_list queue[HARK_PRIORITIES];
+        unsigned filled; /* bit p: queue[p] is not empty */
+        size_t queued_size;
+        struct hark_pool *pool;
+        size_t max_frame;                  /* payload of one frame */
+        struct hark_planned_frame current; /* partly sent; outgoing NULL: none */
+        size_t current_sent;
+        uint8_t current_head[HARK_HEADER_SIZE];
+};
+
+/* What one send carries. */
+struct hark_plan {
+        struct hark_out_frame frames[HARK_SEND_FRAMES];
+        struct hark_planned_frame planned[HARK_SEND_FRAMES];
+        uint8_t heads[HARK_SEND_FRAMES][HARK_HEADER_SIZE];
+        unsigned n_frames;
+        size_t size;
+};
+
+/* How much may leave now; before the other side's hello this is little. */
+struct hark_send_budget {
+        size_t bytes;
+        unsigned requests;
+        bool allows_fds;
+};
+
+void hark_writer_init(struct hark_writer *writer, struct hark_pool *pool, size_t max_frame);
+/* Drops all that is queued. */
+void hark_writer_done(struct hark_writer *writer);
+
+static inline bool hark_writer_is_empty(const struct hark_writer *writer)
+{
+        return writer->filled == 0;
+}
+
+void hark_outgoing_group_init(struct hark_outgoing_group *group);
+
+/*
+ * Makes an outgoing message and queues it behind the others of its priority; copies what send
+ * borrows. slot and send->group may be NULL.
+ * 0; -ENOMEM; -EMFILE, -EBADF: an fd could not be duplicated.
+ */
+int hark_writer_queue(struct hark_writer *writer, const struct hark_send *send,
+                      struct hark_outgoing **slot);
+
+/* The same, before one that is queued, of the same priority, and has not begun to leave; NULL: before
+ * all others of its priority that have not. */
+int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send *send,
+                             struct hark_outgoing *position, struct hark_outgoing **slot);
+
+/* Takes back what has not begun to leave. Clears its slot. */
+void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing);
+
+/* Stops a message of which a part has left: what has been begun of a frame is finished, no further
+ * fragment follows. Does nothing if there is no such message. */
+void hark_writer_give_up(struct hark_writer *writer, uint8_t type, uint32_t id, uint8_t priority);
+
+/* Plans the next send within the budget; plan->n_frames is 0 if nothing may leave. */
+void hark_writer_plan(struct hark_writer *writer, struct hark_plan *plan,
+                      struct hark_send_budget budget);
+
+/* Accounts for the first n_bytes of the plan, which the port has taken. Takes what that was off the
+ * budget. */
+void hark_writer_sent(struct hark_writer *writer, const struct hark_plan *plan, size_t n_bytes,
+                      struct hark_send_budget *budget);
+
+/* Calls drop for every message whose payload is larger than message_size, of which nothing has left:
+ * it has been taken out of its queue, its slot is still set, and it is freed afterwards. */
+void hark_writer_drop_larger(struct hark_writer *writer, size_t message_size,
+                             void (*drop)(const struct hark_outgoing *outgoing, void *userdata),
+                             void *userdata);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+
+/* What a client asks: the public verbs, and what it means to wait for them. See client.h. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/payload.h"
+#include "endpoint/client.h"
+#include "names/name.h"
+
+static int check_question(const hark_client *client, const char *name,
+                          const struct hark_payload *payload)
+{
+        if (!client || !name || !hark_name_is_valid(name, strlen(name)) || payload->status != 0)
+                return -EINVAL;
+        return hark_payload_check(payload);
+}
+
+/* --- waiting --------------------------------------------------------------------------------- */
+
+/* A deadline that ends a wait. */
+struct alarm {
+        struct hark_timer timer;
+        bool *is_over;
+        bool has_rung;
+};
+
+static void ring(struct hark_timer *timer)
+{
+        struct alarm *alarm = hark_container_of(timer, struct alarm, timer);
+
+        alarm->has_rung = true;
+        *alarm->is_over = true;
+}
+
+/* Waits for *is_over until the deadline. 0; -ETIMEDOUT; -ECANCELED. */
+static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns)
+{
+        struct alarm alarm = {.is_over = is_over};
+        int r;
+
+        hark_timer_start(client->loop, &alarm.timer, deadline_ns, ring);
+        r = hark_loop_wait(client->loop, is_over, hark_client_spin_us(client));
+        hark_timer_stop(&alarm.timer);
+        if (r == 0 && alarm.has_rung)
+                return -ETIMEDOUT;
+        return r;
+}
+
+/* Starts a call, and waits for room in the queue if there is none. */
+static int start_when_room(hark_client *client, struct hark_pending_call *pending,
+                           const struct hark_question *question)
+{
+        int r = hark_calls_start(&client->calls, pending, question);
+
+        while (r == -EAGAIN) {
+                client->has_room = false;
+                r = wait_until(client, &client->has_room, question->deadline_ns);
+                if (r == -ETIMEDOUT)
+                        return -ENOTCONN;
+                if (r == 0)
+                        r = hark_calls_start(&client->calls, pending, question);
+        }
+        return r;
+}
+
+static int finish_call(struct hark_pending_call *pending, hark_message **ret_reply)
+{
+        if (pending->result >= 0 && ret_reply)
+                *ret_reply = pending->reply;
+        else
+                hark_message_unref(pending->reply);
+        return pending->result;
+}
+
+int hark_call(hark_client *client, const char *method, struct hark_payload payload, int timeout_ms,
+              hark_message **ret_reply)
+{
+        struct hark_question question = {.method = method, .payload = &payload};
+        struct hark_pending_call pending;
+        int r = check_question(client, method, &payload);
+
+        if (r < 0 || timeout_ms < 0)
+                return -EINVAL;
+        if (timeout_ms == 0)
+                return -ETIMEDOUT;
+        question.deadline_ns = hark_deadline_ns(timeout_ms);
+        hark_client_ref(client);
+        r = start_when_room(client, &pending, &question);
+        if (r == 0) {
+                r = hark_loop_wait(client->loop, &pending.is_over, hark_client_spin_us(client));
+                if (r < 0)
+                        hark_calls_cancel(&client->calls, &pending);
+                r = finish_call(&pending, ret_reply);
+        }
+        hark_client_unref(client);
+        return r;
+}
+
+int hark_client_flush(hark_client *client, int timeout_ms)
+{
+        int r;
+
+        if (!client || timeout_ms < 0)
+                return -EINVAL;
+        if (!client->conn)
+                return -ENOTCONN;
+        r = hark_conn_ping(client->conn, &client->ping_id);
+        if (r < 0)
+                return r;
+        client->is_flushed = false;
+        r = wait_until(client, &client->is_flushed, hark_deadline_ns(timeout_ms));
+        client->ping_id = 0;
+        if (r == 0 && !client->conn)
+                return -ECONNRESET;
+        return r;
+}
+
+/* --- not waiting ----------------------------------------------------------------------------- */
+
+int hark_invoke(hark_client *client, const char *method, struct hark_payload payload,
+                int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
+{
+        struct hark_question question = {.method = method, .payload = &payload};
+        int r = check_question(client, method, &payload);
+
+        if (r < 0 || timeout_ms < 0 || !on_reply)
+                return -EINVAL;
+        question.deadline_ns = hark_deadline_ns(timeout_ms);
+        return hark_calls_invoke(&client->calls, &question, on_reply, userdata, ret_id);
+}
+
+int hark_send(hark_client *client, const char *method, struct hark_payload payload)
+{
+        struct hark_question question = {
+                .method = method, .payload = &payload, .deadline_ns = HARK_NEVER};
+        int r = check_question(client, method, &payload);
+
+        return r < 0 ? r : hark_calls_send(&client->calls, &question);
+}
+
+int hark_cancel(hark_client *client, uint64_t id)
+{
+        struct hark_pending_call *pending;
+
+        if (!client)
+                return -EINVAL;
+        pending = hark_calls_find(&client->calls, id);
+        if (!pending)
+                return -ENOENT;
+        hark_calls_cancel(&client->calls, pending);
+        return 0;
+}
+
+int hark_subscribe(hark_client *client, const char *filter, hark_on_notification *on_notification,
+                   void *userdata, const struct hark_subscribe_params *params, uint64_t *ret_id)
+{
+        if (!client || !filter || !on_notification)
+                return -EINVAL;
+        return hark_subscriptions_add(&client->subscriptions, filter, on_notification, userdata,
+                                      params, ret_id);
+}
+
+int hark_unsubscribe(hark_client *client, uint64_t id)
+{
+        return client ? hark_subscriptions_remove(&client->subscriptions, id) : -EINVAL;
+}
+
+int hark_publish(hark_client *client, const char *topic, struct hark_payload payload)
+{
+        struct hark_send send = {
+                .type = HARK_FRAME_PUBLISH,
+                .priority = payload.priority,
+                .payload = &payload,
+                .deadline_ns = HARK_NEVER,
+        };
+        int r = check_question(client, topic, &payload);
+
+        if (r < 0)
+                return r;
+        if (!client->conn)
+                return -ENOTCONN;
+        send.id = hark_conn_next_id(client->conn);
+        send.name = topic;
+        send.name_size = strlen(topic);
+        return hark_conn_send(client->conn, &send, NULL);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See peer.h. */
+
+#include "endpoint/peer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "conn/control.h"
+#include "endpoint/client.h"
+#include "endpoint/server.h"
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static void free_peer(hark_peer *peer)
+{
+        hark_loop *loop = peer->loop;
+
+        hark_list_remove(&peer->link);
+        hark_close(peer->credentials.pidfd);
+        free(peer->name);
+        free(peer->address);
+        free(peer);
+        hark_loop_unref(loop);
+}
+
+/* It goes with the last that needs it: its end, its on_leave, its kept requests. */
+static void free_if_done(hark_peer *peer)
+{
+        if (peer->is_gone && peer->requests.n_kept == 0 && !hark_task_is_queued(&peer->leave_task))
+                free_peer(peer);
+}
+
+static void on_request_freed(struct hark_requests *requests)
+{
+        free_if_done(hark_container_of(requests, struct hark_peer, requests));
+}
+
+static void leave_listener(hark_peer *peer)
+{
+        if (!peer->accepting)
+                return;
+        peer->accepting->n_peers--;
+        if (!peer->is_greeted)
+                peer->accepting->n_half_open--;
+        peer->accepting = NULL;
+}
+
+static void run_leave(struct hark_task *task)
+{
+        hark_peer *peer = hark_container_of(task, struct hark_peer, leave_task);
+        hark_server *server = peer->server;
+
+        if (peer->is_admitted && server->params.on_leave)
+                server->params.on_leave(peer, peer->reason, server->params.userdata);
+        peer->client = hark_client_unref(peer->client);
+        peer->is_gone = true;
+        free_if_done(peer);
+}
+
+/* --- admission ------------------------------------------------------------------------------- */
+
+/* A status; 0: it may come in as far as the limits go. */
+static int check_limits(const hark_peer *peer)
+{
+        const struct hark_server_params *params = &peer->server->params;
+        uid_t uid = peer->credentials.uid;
+
+        if (!peer->accepting || uid == (uid_t)-1)
+                return 0;
+        if (hark_accepting_count_uid(peer->accepting, uid) <= params->connections_per_uid)
+                return 0;
+        return HARK_RESOURCE_EXHAUSTED;
+}
+
+static void admit(hark_peer *peer)
+{
+        peer->is_admitted = true;
+        if (peer->conn->is_accepting)
+                hark_conn_admit(peer->conn);
+}
+
+static void run_accept(struct hark_task *task)
+{
+        hark_peer *peer = hark_container_of(task, struct hark_peer, accept_task);
+        const struct hark_server_params *params = &peer->server->params;
+        int status;
+
+        if (!peer->conn)
+                return;
+        status = params->on_accept(peer, params->userdata);
+        if (!peer->conn)
+                return;
+        if (status == 0)
+                admit(peer);
+        else
+                hark_conn_refuse(peer->conn, status > 0 ? status : HARK_PERMISSION_DENIED, NULL);
+}
+
+/* The other side has said hello: who it is, is known as well as it ever will be. */
+static void greet(hark_peer *peer)
+{
+        struct hark_conn *conn = peer->conn;
+        int status;
+
+        peer->is_greeted = true;
+        if (peer->accepting)
+                peer->accepting->n_half_open--;
+        memcpy(peer->claimed_name, conn->peer_name, sizeof(peer->claimed_name));
+        peer->credentials.claimed_pid = (pid_t)conn->peer.pid;
+        status = check_limits(peer);
+        if (status != 0)
+                hark_conn_refuse(conn, status, "too many connections of this user");
+        else if (peer->server->params.on_accept)
+                hark_loop_queue_callback(peer->loop, &peer->accept_task);
+        else
+                admit(peer);
+}
+
+static void on_hello(struct hark_conn *conn, void *userdata)
+{
+        (void)conn;
+        greet(userdata);
+}
+
+static void on_open(struct hark_conn *conn, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        /* The accepting end is open because it was greeted and admitted. */
+        if (!conn->is_accepting)
+                greet(peer);
+}
+
+/* --- what comes ------------------------------------------------------------------------------ */
+
+static void refuse_publication(hark_peer *peer, const hark_message *message, uint32_t id,
+                               int status, const char *text)
+{
+        struct hark_header header = {
+                .type = HARK_FRAME_PUBLISH, .id = id, .priority = message->priority};
+
+        if (peer->conn)
+                hark_conn_refuse_message(peer->conn, &header, message->name, strlen(message->name),
+                                         status, text);
+}
+
+/* A publication waits for its turn as a request does. */
+struct publication {
+        struct hark_task task;
+        hark_peer *peer;
+        struct hark_conn *conn;
+        hark_message *message;
+        size_t charge;
+        uint32_t id;
+};
+
+static int judge_publication(hark_peer *peer, hark_message *message)
+{
+        const struct hark_server_params *params = &peer->server->params;
+
+        if (params->on_publication)
+                return params->on_publication(peer, message->name, message, params->userdata);
+        return params->is_hub ? 0 : HARK_UNIMPLEMENTED;
+}
+
+static void pass_on(hark_peer *peer, const struct publication *publication)
+{
+        struct hark_payload payload = hark_message_payload(publication->message);
+        bool has_hook = peer->server->params.on_publication;
+        int status = judge_publication(peer, publication->message);
+        int r;
+
+        if (status != 0) {
+                refuse_publication(peer, publication->message, publication->id,
+                                   status > 0 ? status : HARK_PERMISSION_DENIED,
+                                   has_hook ? NULL : "this server accepts no publications");
+                return;
+        }
+        r = hark_server_publish(peer->server, publication->message->name, payload);
+        if (r < 0)
+                refuse_publication(peer, publication->message, publication->id,
+                                   HARK_RESOURCE_EXHAUSTED, hark_reason(r, NULL));
+}
+
+static void run_publication(struct hark_task *task)
+{
+        struct publication *publication = hark_container_of(task, struct publication, task);
+        hark_peer *peer = publication->peer;
+        hark_loop *loop = peer->loop;
+
+        if (peer->server)
+                pass_on(peer, publication);
+        hark_conn_release(publication->conn, publication->charge);
+        hark_conn_unref(publication->conn);
+        hark_message_unref(publication->message);
+        hark_pool_put(hark_loop_block_pool(loop), publication);
+        peer->requests.n_kept--;
+        free_if_done(peer);
+}
+
+static void take_publication(hark_peer *peer, struct hark_received *received)
+{
+        struct publication *publication = NULL;
+
+        if (received->message)
+                publication = hark_pool_take(hark_loop_block_pool(peer->loop));
+        if (!publication) {
+                hark_conn_refuse_message(peer->conn, received->header,
+                                         (const char *)received->name.bytes, received->name.size,
+                                         HARK_RESOURCE_EXHAUSTED, "no memory for the publication");
+                hark_message_unref(received->message);
+                hark_conn_release(peer->conn, received->charge);
+                return;
+        }
+        *publication = (struct publication){.peer = peer,
+                                            .conn = hark_conn_ref(peer->conn),
+                                            .message = received->message,
+                                            .charge = received->charge,
+                                            .id = received->header->id};
+        peer->requests.n_kept++;
+        hark_task_init(&publication->task, run_publication, peer->server);
+        hark_loop_queue_callback(peer->loop, &publication->task);
+}
+
+static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        switch (received->header->type) {
+        case HARK_FRAME_REQUEST:
+                hark_requests_take(&peer->requests, received);
+                break;
+        case HARK_FRAME_CANCEL:
+                hark_requests_take_cancel(&peer->requests, received->header);
+                hark_message_unref(received->message);
+                break;
+        case HARK_FRAME_SUBSCRIBE:
+        case HARK_FRAME_UNSUBSCRIBE:
+                hark_conn_channel_take(&peer->channel, received);
+                break;
+        case HARK_FRAME_PUBLISH:
+                take_publication(peer, received);
+                break;
+        default:
+                hark_message_unref(received->message);
+                hark_conn_break(conn, "a frame that this end does not take");
+        }
+}
+
+static void on_closed(struct hark_conn *conn, int reason, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        hark_requests_close(&peer->requests,
+                            reason < 0 && reason != -ECANCELED ? -ECONNRESET : -ECANCELED);
+        hark_conn_channel_close(&peer->channel);
+        leave_listener(peer);
+        peer->reason = reason;
+        peer->conn = NULL;
+        hark_task_cancel(&peer->accept_task);
+        hark_loop_queue_callback(peer->loop, &peer->leave_task);
+        hark_conn_unref(conn);
+}
+
+static const struct hark_role_ops answerer_ops = {
+        .on_hello = on_hello,
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_closed = on_closed,
+};
+
+static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *conn)
+{
+        peer->server = server;
+        peer->loop = hark_loop_ref(server->loop);
+        peer->conn = hark_conn_ref(conn);
+        hark_requests_init(&peer->requests, peer->loop, peer, server, &server->methods,
+                           server->params.limits.calls_in_flight);
+        peer->requests.conn = conn;
+        peer->requests.on_request_freed = on_request_freed;
+        hark_conn_channel_init(&peer->channel, conn, &server->topics,
+                               server->params.limits.subscriptions);
+        hark_task_init(&peer->accept_task, run_accept, server);
+        hark_task_init(&peer->leave_task, run_leave, server);
+        hark_credentials_init(&peer->credentials);
+        peer->credentials.claimed_name = peer->claimed_name;
+        conn->port->transport->identify(conn->port, &peer->credentials);
+        memcpy(peer->remote, conn->port->remote, sizeof(peer->remote));
+        conn->answerer = (struct hark_role){&answerer_ops, peer};
+        hark_list_push_back(&server->peers, &peer->link);
+}
+
+int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct hark_conn *conn,
+                  const char *address, hark_peer **ret_peer)
+{
+        hark_peer *peer = calloc(1, sizeof(*peer));
+
+        if (!peer)
+                return -ENOMEM;
+        peer->address = strdup(address);
+        if (!peer->address) {
+                free(peer);
+                return -ENOMEM;
+        }
+        init_peer(peer, server, conn);
+        peer->accepting = accepting;
+        if (accepting) {
+                accepting->n_peers++;
+                accepting->n_half_open++;
+        }
+        *ret_peer = peer;
+        return 0;
+}
+
+void hark_peer_close(hark_peer *peer, int reason)
+{
+        if (peer->conn)
+                hark_conn_close(peer->conn, reason);
+}
+
+/* --- public ---------------------------------------------------------------------------------- */
+
+const struct hark_credentials *hark_peer_credentials(const hark_peer *peer)
+{
+        return &peer->credentials;
+}
+
+/* "clockctl[4711] uid 1000 at unix:/run/clock.sock"; what is unknown is left out. */
+static int describe(const hark_peer *peer, char **ret_text)
+{
+        const struct hark_credentials *who = &peer->credentials;
+        const char *name = who->claimed_name[0] ? who->claimed_name : "a client";
+        const char *from = peer->remote[0] ? " from " : "";
+        char pid[16] = "", uid[24] = "";
+
+        if (who->pid > 0)
+                snprintf(pid, sizeof(pid), "[%d]", (int)who->pid);
+        if (who->uid != (uid_t)-1)
+                snprintf(uid, sizeof(uid), " uid %u", (unsigned)who->uid);
+        return asprintf(ret_text, "%s%s%s at %s%s%s", name, pid, uid, peer->address, from,
+                        peer->remote);
+}
+
+const char *hark_peer_name(const hark_peer *peer)
+{
+        /* Made once; that it is made late does not show from outside. */
+        hark_peer *self = hark_container_of(&peer->link, struct hark_peer, link);
+
+        if (!self->name && describe(peer, &self->name) < 0)
+                self->name = NULL;
+        return self->name ? self->name : peer->address;
+}
+
+hark_client *hark_peer_client(hark_peer *peer)
+{
+        if (!peer->client && peer->conn)
+                hark_client_new_for_peer(peer->loop, peer->conn, &peer->client);
+        return peer->client;
+}
+
+int hark_peer_disconnect(hark_peer *peer)
+{
+        if (!peer->conn)
+                return -ENOTCONN;
+        hark_conn_leave(peer->conn);
+        return 0;
+}
+
+void hark_peer_set_userdata(hark_peer *peer, void *userdata)
+{
+        peer->userdata = userdata;
+}
+
+void *hark_peer_userdata(const hark_peer *peer)
+{
+        return peer->userdata;
+}

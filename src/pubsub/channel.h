@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_PUBSUB_CHANNEL_H
+#define HARK_PUBSUB_CHANNEL_H
+
+/*
+ * A connection as a channel: what one peer has subscribed to, and what waits for it.
+ *
+ * Every subscription may have so many messages and bytes waiting in the connection's queue. Beyond
+ * that its oldest are dropped, and in their place in the queue stands a gap that says how many:
+ *
+ *         queue   n7 n8 n9            n10 comes, three may wait
+ *                 gap(7) n8 n9 n10    n11 comes
+ *                 gap(7-8) n9 n10 n11
+ *
+ * So the subscriber is told of what it lost before the next notification, one gap at most is queued
+ * per subscription, and numbers delivered plus numbers lost are all that matched.
+ */
+
+#include "base/map.h"
+#include "conn/conn.h"
+#include "pubsub/topics.h"
+
+struct hark_conn_channel {
+        struct hark_conn *conn; /* borrowed; NULL: closed */
+        struct hark_topics *topics;
+        struct hark_map by_id;
+        uint32_t limit; /* subscriptions */
+};
+
+void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn *conn,
+                            struct hark_topics *topics, uint32_t limit);
+
+/* subscribe or unsubscribe has come. Takes over the message. */
+void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_received *received);
+
+/* The connection, or the server, is gone: no more subscriptions. */
+void hark_conn_channel_close(struct hark_conn_channel *channel);
+
+#endif

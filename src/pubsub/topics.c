@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See topics.h. */
+
+#include "pubsub/topics.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/message.h"
+#include "conn/conn.h"
+#include "names/name.h"
+
+/* Up to here a copy for each subscriber is cheaper than sharing one message among them. */
+#define COPIED_SIZE 512
+
+static struct hark_subscriber *subscriber_of(struct hark_tree_entry *entry)
+{
+        return hark_container_of(entry, struct hark_subscriber, entry);
+}
+
+static bool deliver(struct hark_tree_entry *entry, void *userdata)
+{
+        struct hark_subscriber *subscriber = subscriber_of(entry);
+
+        subscriber->channel->deliver(subscriber, userdata);
+        return true;
+}
+
+static bool stop_at_first(struct hark_tree_entry *entry, void *userdata)
+{
+        (void)entry;
+        (void)userdata;
+        return false;
+}
+
+int hark_topics_init(struct hark_topics *topics)
+{
+        topics->tree = hark_tree_new();
+        return topics->tree ? 0 : -ENOMEM;
+}
+
+void hark_topics_done(struct hark_topics *topics)
+{
+        hark_tree_free(topics->tree);
+        topics->tree = NULL;
+}
+
+int hark_topics_add(struct hark_topics *topics, struct hark_subscriber *subscriber,
+                    const struct hark_channel_ops *channel, const char *filter, size_t size)
+{
+        subscriber->channel = channel;
+        return hark_tree_add(topics->tree, &subscriber->entry, filter, size);
+}
+
+void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subscriber)
+{
+        hark_tree_remove(topics->tree, &subscriber->entry);
+}
+
+int hark_topics_publish(struct hark_topics *topics, const char *topic,
+                        const struct hark_payload *payload)
+{
+        hark_cleanup(hark_message_unrefp) hark_message *message = NULL;
+        struct hark_publication publication = {
+                .topic = topic, .topic_size = strlen(topic), .payload = payload};
+        int r;
+
+        if (!hark_name_is_valid(topic, publication.topic_size))
+                return -EINVAL;
+        if (payload->size > HARK_FRAME_MAX - HARK_PREFIX_MAX)
+                return -EMSGSIZE;
+        if (!hark_topics_has_subscribers(topics, topic))
+                return 0;
+        if (payload->size > COPIED_SIZE || payload->n_fds > 0) {
+                r = hark_message_new_copy(NULL, NULL, payload, &message);
+                if (r < 0)
+                        return r;
+                publication.message = message;
+        }
+        hark_tree_visit(topics->tree, topic, publication.topic_size, deliver, &publication);
+        return 0;
+}
+
+bool hark_topics_has_subscribers(const struct hark_topics *topics, const char *topic)
+{
+        size_t size = strlen(topic);
+
+        return hark_name_is_valid(topic, size) &&
+               !hark_tree_visit(topics->tree, topic, size, stop_at_first, NULL);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_PUBSUB_TOPICS_H
+#define HARK_PUBSUB_TOPICS_H
+
+/*
+ * The publisher's side: who has subscribed to what, at one server.
+ *
+ * A notification goes to every subscriber whose filter matches its topic, through the channel that
+ * the subscriber stands on. Finding them costs what the topic is long, not how many there are.
+ *
+ *         publish(topic) --tree--> subscriber --channel--> a connection's queue
+ *                                  subscriber --channel--> (a ring, a multicast group: one write
+ *                                                          for many, behind the same operation)
+ */
+
+#include <hark/message.h>
+
+#include "names/tree.h"
+
+struct hark_topics {
+        struct hark_tree *tree;
+};
+
+struct hark_subscriber;
+
+/* What is published, as every channel sees it. */
+struct hark_publication {
+        const char *topic;
+        size_t topic_size;
+        const struct hark_payload *payload;
+        hark_message *message; /* the same, if it is worth sharing; NULL: small, to be copied */
+};
+
+/* A way to reach subscribers. Never blocks, never fails: what a subscriber cannot be given, it is
+ * told of as lost. */
+struct hark_channel_ops {
+        void (*deliver)(struct hark_subscriber *subscriber,
+                        const struct hark_publication *publication);
+};
+
+/* One subscription of one peer, as its publisher sees it; embedded in what the channel keeps. */
+struct hark_subscriber {
+        struct hark_tree_entry entry;
+        const struct hark_channel_ops *channel;
+};
+
+/* 0; -ENOMEM. */
+int hark_topics_init(struct hark_topics *topics);
+void hark_topics_done(struct hark_topics *topics);
+
+/* filter is valid. 0; -ENOMEM. */
+int hark_topics_add(struct hark_topics *topics, struct hark_subscriber *subscriber,
+                    const struct hark_channel_ops *channel, const char *filter, size_t size);
+void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subscriber);
+
+/* 0, also if nobody listens; -EINVAL: not a name; -EMSGSIZE; -ENOMEM, -EMFILE, -EBADF: nobody got
+ * it. */
+int hark_topics_publish(struct hark_topics *topics, const char *topic,
+                        const struct hark_payload *payload);
+
+bool hark_topics_has_subscribers(const struct hark_topics *topics, const char *topic);
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See calls.h. */
+
+#include "rpc/calls.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+_Static_assert(sizeof(struct hark_pending_call) <= HARK_BLOCK_SIZE, "one block of the pool");
+
+static bool was_sent(const struct hark_pending_call *pending)
+{
+        return pending->outgoing == NULL;
+}
+
+static struct hark_pending_call *pending_of(struct hark_map_node *node)
+{
+        return node ? hark_container_of(node, struct hark_pending_call, node) : NULL;
+}
+
+static struct hark_pending_call *find_by_wire_id(const struct hark_calls *calls, uint32_t id)
+{
+        return pending_of(hark_map_find(&calls->pending, id));
+}
+
+/* --- the end ----------------------------------------------------------------------------------- */
+
+/* The one place where a call ends. reply is handed over. */
+static void end_call(struct hark_pending_call *pending, int result, hark_message *reply)
+{
+        struct hark_calls *calls = pending->calls;
+
+        assert(!pending->is_over);
+        if (pending->outgoing)
+                hark_conn_withdraw(calls->conn, pending->outgoing);
+        hark_timer_stop(&pending->deadline);
+        hark_map_remove(&calls->pending, &pending->node);
+        hark_list_remove(&pending->link);
+        calls->n_pending--;
+        pending->result = result;
+        pending->reply = reply;
+        pending->is_over = true;
+        if (pending->on_reply)
+                hark_loop_queue_callback(calls->loop, &pending->task);
+}
+
+/* Ends it where the other side may have begun with it, unless it never left. */
+static void end_unanswered(struct hark_pending_call *pending, int reason)
+{
+        end_call(pending, was_sent(pending) ? reason : -ENOTCONN, NULL);
+}
+
+static void tell_end(struct hark_task *task)
+{
+        struct hark_pending_call *pending = hark_container_of(task, struct hark_pending_call, task);
+        hark_on_reply *on_reply = pending->on_reply;
+        void *userdata = pending->userdata;
+        hark_message *reply = pending->reply;
+        int result = pending->result;
+
+        hark_pool_put(hark_loop_block_pool(pending->calls->loop), pending);
+        on_reply(result, reply, userdata);
+        hark_message_unref(reply);
+}
+
+static void send_cancel(struct hark_calls *calls, const struct hark_pending_call *pending)
+{
+        struct hark_send send = {
+                .type = HARK_FRAME_CANCEL,
+                .priority = pending->priority,
+                .id = (uint32_t)pending->id,
+                .deadline_ns = HARK_NEVER,
+        };
+
+        hark_writer_give_up(&calls->conn->writer, HARK_FRAME_REQUEST, send.id, send.priority);
+        hark_conn_send_control(calls->conn, &send);
+}
+
+static void on_deadline(struct hark_timer *timer)
+{
+        struct hark_pending_call *pending =
+                hark_container_of(timer, struct hark_pending_call, deadline);
+        struct hark_calls *calls = pending->calls;
+
+        /* The other side keeps the deadline too; this tells it of a request that is under way. */
+        if (was_sent(pending) && calls->conn)
+                send_cancel(calls, pending);
+        end_unanswered(pending, -ETIMEDOUT);
+}
+
+/* --- the beginning ------------------------------------------------------------------------------ */
+
+/* The next number whose low 32 bits are not 0 and not in use. */
+static uint64_t next_id(struct hark_calls *calls)
+{
+        do
+                calls->last_id++;
+        while ((uint32_t)calls->last_id == 0 || find_by_wire_id(calls, (uint32_t)calls->last_id));
+        return calls->last_id;
+}
+
+static int send_request(struct hark_calls *calls, const struct hark_question *question, uint64_t id,
+                        uint8_t flags, struct hark_outgoing **slot)
+{
+        struct hark_send send = {
+                .type = HARK_FRAME_REQUEST,
+                .flags = flags,
+                .priority = question->payload->priority,
+                .id = (uint32_t)id,
+                .name = question->method,
+                .name_size = strlen(question->method),
+                .payload = question->payload,
+                .deadline_ns = question->deadline_ns,
+        };
+
+        if (!calls->conn)
+                return -ENOTCONN;
+        return hark_conn_send(calls->conn, &send, slot);
+}
+
+static int start(struct hark_calls *calls, struct hark_pending_call *pending,
+                 const struct hark_question *question)
+{
+        int r;
+
+        if (calls->conn && calls->n_pending >= hark_conn_calls_limit(calls->conn))
+                return -EDQUOT;
+        pending->calls = calls;
+        pending->id = next_id(calls);
+        pending->priority = question->payload->priority;
+        r = send_request(calls, question, pending->id, 0, &pending->outgoing);
+        if (r < 0)
+                return r;
+        hark_map_add(&calls->pending, &pending->node, (uint32_t)pending->id);
+        hark_list_push_back(&calls->all, &pending->link);
+        calls->n_pending++;
+        hark_timer_start(calls->loop, &pending->deadline, question->deadline_ns, on_deadline);
+        return 0;
+}
+
+void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner)
+{
+        *calls = (struct hark_calls){.loop = loop, .owner = owner};
+        hark_list_init(&calls->all);
+}
+
+void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
+{
+        calls->conn = conn;
+}
+
+int hark_calls_start(struct hark_calls *calls, struct hark_pending_call *pending,
+                     const struct hark_question *question)
+{
+        *pending = (struct hark_pending_call){.on_reply = NULL};
+        return start(calls, pending, question);
+}
+
+int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *question,
+                      hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
+{
+        struct hark_pool *pool = hark_loop_block_pool(calls->loop);
+        struct hark_pending_call *pending = hark_pool_take(pool);
+        int r;
+
+        if (!pending)
+                return -ENOMEM;
+        *pending = (struct hark_pending_call){.on_reply = on_reply, .userdata = userdata};
+        hark_task_init(&pending->task, tell_end, calls->owner);
+        r = start(calls, pending, question);
+        if (r < 0) {
+                hark_pool_put(pool, pending);
+                return r;
+        }
+        if (ret_id)
+                *ret_id = pending->id;
+        return 0;
+}
+
+int hark_calls_send(struct hark_calls *calls, const struct hark_question *question)
+{
+        return send_request(calls, question, next_id(calls), HARK_FLAG_ONE_WAY, NULL);
+}
+
+void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending)
+{
+        if (was_sent(pending) && calls->conn)
+                send_cancel(calls, pending);
+        end_unanswered(pending, -ECANCELED);
+}
+
+struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id)
+{
+        struct hark_pending_call *pending = find_by_wire_id(calls, (uint32_t)id);
+
+        return pending && pending->id == id ? pending : NULL;
+}
+
+bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
+{
+        const struct hark_header *header = received->header;
+        struct hark_pending_call *pending = find_by_wire_id(calls, header->id);
+        int result = 0;
+
+        /* Only the refusal of what expects no answer says the name again. */
+        if (!pending && header->type == HARK_FRAME_ERROR && received->name.size > 0)
+                return false;
+        if (!pending) {
+                hark_message_unref(received->message);
+                return true;
+        }
+        if (header->type == HARK_FRAME_ERROR)
+                result = received->message ? received->message->status : HARK_UNKNOWN;
+        else if (!received->message)
+                result = HARK_RESOURCE_EXHAUSTED;
+        end_call(pending, result, received->message);
+        return true;
+}
+
+void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id)
+{
+        hark_list_for_each (link, &calls->all) {
+                struct hark_pending_call *pending =
+                        hark_container_of(link, struct hark_pending_call, link);
+
+                /* Serial arithmetic: ids wrap. */
+                if ((int32_t)((uint32_t)pending->id - last_id) > 0)
+                        end_call(pending, -ENOTCONN, NULL);
+        }
+}
+
+void hark_calls_take_too_large(struct hark_calls *calls, const struct hark_outgoing *outgoing)
+{
+        struct hark_pending_call *pending = find_by_wire_id(calls, outgoing->header.id);
+
+        if (!pending || pending->outgoing != outgoing)
+                return;
+        pending->outgoing = NULL; /* it is out of its queue already */
+        end_call(pending, -EMSGSIZE, NULL);
+}
+
+void hark_calls_end_all(struct hark_calls *calls, int reason)
+{
+        hark_list_for_each (link, &calls->all) {
+                struct hark_pending_call *pending =
+                        hark_container_of(link, struct hark_pending_call, link);
+
+                if (reason == -ECANCELED)
+                        end_call(pending, reason, NULL);
+                else
+                        end_unanswered(pending, reason);
+        }
+}

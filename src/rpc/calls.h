@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_RPC_CALLS_H
+#define HARK_RPC_CALLS_H
+
+/*
+ * The asking side of calls: what one client has asked and not yet been answered.
+ *
+ *         started --reply, error--------------------> ended: 0, status
+ *                 --deadline------------------------> ended: -ETIMEDOUT,   if never sent -ENOTCONN
+ *                 --hark_calls_cancel()-------------> ended: -ECANCELED,   if never sent -ENOTCONN
+ *                 --connection lost-----------------> ended: -ECONNRESET,  if never sent -ENOTCONN
+ *                 --goaway below its id-------------> ended: -ENOTCONN
+ *                 --larger than the other side takes> ended: -EMSGSIZE
+ *
+ * Ended exactly once, by end_call(), whichever comes first. The end of a call that waits is told to
+ * the waiting function at once; the end of any other is queued as a callback of the loop.
+ *
+ * An id is the low 32 bits of a count, and goes onto the wire as it is: so ids on one connection
+ * count up, as goaway needs them.
+ *
+ * This is where a deadline is enforced at the caller's end: by the timer of each call.
+ */
+
+#include <hark/client.h>
+
+#include "base/map.h"
+#include "conn/conn.h"
+
+struct hark_calls {
+        hark_loop *loop;
+        const void *owner;       /* of the callbacks */
+        struct hark_conn *conn;  /* borrowed; NULL: there is none */
+        struct hark_map pending; /* by wire id */
+        struct hark_list all;    /* in the order they were started */
+        uint64_t last_id;
+        uint32_t n_pending;
+};
+
+struct hark_pending_call {
+        struct hark_map_node node;
+        struct hark_list link;
+        struct hark_calls *calls;
+        uint64_t id;
+        struct hark_outgoing *outgoing; /* NULL: it has begun to leave */
+        struct hark_timer deadline;
+        struct hark_task task;   /* invoke: the end, to be told */
+        hark_on_reply *on_reply; /* NULL: a function waits for is_over */
+        void *userdata;
+        uint8_t priority;
+        bool is_over;
+        int result;          /* once it is over */
+        hark_message *reply; /* once it is over; owned */
+};
+
+/* What to ask. */
+struct hark_question {
+        const char *method; /* a valid name */
+        const struct hark_payload *payload;
+        uint64_t deadline_ns;
+};
+
+void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner);
+
+/* Whether the calls may use conn; from here on they are its asker's. */
+void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn);
+
+/* Starts a call that a function waits for. pending is the caller's, until is_over. Returns as
+ * hark_conn_send(), and -EDQUOT: too many in flight. */
+int hark_calls_start(struct hark_calls *calls, struct hark_pending_call *pending,
+                     const struct hark_question *question);
+
+/* Starts a call that ends in on_reply. */
+int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *question,
+                      hark_on_reply *on_reply, void *userdata, uint64_t *ret_id);
+
+/* Asks without expecting an answer. */
+int hark_calls_send(struct hark_calls *calls, const struct hark_question *question);
+
+/* Ends a call and tells the other side. */
+void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending);
+
+/* NULL: it has ended. */
+struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id);
+
+/* A reply or an error has come. Returns whether it belonged to a call, or to one that has ended:
+ * false for the refusal of what expects no answer. Takes over the message if true. */
+bool hark_calls_take(struct hark_calls *calls, struct hark_received *received);
+
+/* The other side handles no request above last_id. */
+void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id);
+
+/* A request will never leave: the other side takes none so large. */
+void hark_calls_take_too_large(struct hark_calls *calls, const struct hark_outgoing *outgoing);
+
+/* Ends all: those that were sent with reason, the others with -ENOTCONN, or with reason as well if
+ * it is -ECANCELED. */
+void hark_calls_end_all(struct hark_calls *calls, int reason);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See requests.h. */
+
+#include "rpc/requests.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/payload.h"
+#include "base/result.h"
+#include "conn/control.h"
+
+enum request_state {
+        REQUEST_QUEUED = 1,
+        REQUEST_OPEN,
+        REQUEST_ANSWERED,
+        REQUEST_ENDED
+};
+
+struct hark_request {
+        unsigned n_refs;
+        struct hark_map_node node;
+        struct hark_list link; /* of unfinished */
+        struct hark_requests *requests;
+        hark_message *message;
+        size_t charge;
+        uint32_t id;
+        uint8_t priority;
+        bool is_one_way, is_cancel_told;
+        enum request_state state;
+        int reason;  /* ENDED: why */
+        int failure; /* OPEN: what the last attempt to answer returned */
+        uint64_t deadline_ns;
+        struct hark_timer deadline;
+        struct hark_task turn;   /* its handler's turn */
+        struct hark_task cancel; /* on_cancel's turn */
+        struct hark_request_events events;
+        void *userdata;
+};
+
+_Static_assert(sizeof(struct hark_request) <= HARK_BLOCK_SIZE, "one block of the pool");
+
+static hark_request *request_of(struct hark_map_node *node)
+{
+        return node ? hark_container_of(node, struct hark_request, node) : NULL;
+}
+
+static bool is_unfinished(const hark_request *request)
+{
+        return request->state == REQUEST_QUEUED || request->state == REQUEST_OPEN;
+}
+
+static void free_request(hark_request *request)
+{
+        struct hark_requests *requests = request->requests;
+
+        hark_message_unref(request->message);
+        hark_pool_put(hark_loop_block_pool(requests->loop), request);
+        requests->n_kept--;
+        requests->on_request_freed(requests);
+}
+
+/* Answered or ended: nothing of it is pending any more. */
+static void finish(hark_request *request, enum request_state state)
+{
+        struct hark_requests *requests = request->requests;
+
+        assert(is_unfinished(request));
+        request->state = state;
+        hark_timer_stop(&request->deadline);
+        hark_list_remove(&request->link);
+        if (!request->is_one_way)
+                hark_map_remove(&requests->by_id, &request->node);
+        requests->n_unfinished--;
+        if (requests->conn)
+                hark_conn_release(requests->conn, request->charge);
+}
+
+/* --- the end that is no answer ------------------------------------------------------------------ */
+
+static void tell_cancel(struct hark_task *task)
+{
+        hark_request *request = hark_container_of(task, struct hark_request, cancel);
+
+        request->is_cancel_told = true;
+        request->events.on_cancel(request, request->reason, request->userdata);
+        hark_request_unref(request);
+}
+
+/* Nobody waits for it any more. Before its turn it is gone without a trace. */
+static void end_request(hark_request *request, int reason)
+{
+        bool had_turn = request->state == REQUEST_OPEN;
+
+        finish(request, REQUEST_ENDED);
+        request->reason = reason;
+        if (!had_turn) {
+                hark_task_cancel(&request->turn);
+                hark_request_unref(request);
+        } else if (request->events.on_cancel) {
+                hark_request_ref(request);
+                hark_loop_queue_callback(request->requests->loop, &request->cancel);
+        } else {
+                request->is_cancel_told = true;
+        }
+}
+
+static void on_deadline(struct hark_timer *timer)
+{
+        end_request(hark_container_of(timer, struct hark_request, deadline), -ETIMEDOUT);
+}
+
+/* --- answering ---------------------------------------------------------------------------------- */
+
+/* The caller's name for what could not be sent. */
+static int status_of_failure(int failure)
+{
+        switch (failure) {
+        case 0:
+                return HARK_NOT_ANSWERED;
+        case -EMSGSIZE:
+                return HARK_REPLY_TOO_LARGE;
+        case -EOPNOTSUPP:
+                return HARK_FAILED_PRECONDITION;
+        default:
+                return HARK_RESOURCE_EXHAUSTED;
+        }
+}
+
+static const char *text_of_failure(int failure)
+{
+        switch (failure) {
+        case 0:
+                return "the handler let go of the request without answering";
+        case -EMSGSIZE:
+                return "the reply is larger than this client takes";
+        case -EOPNOTSUPP:
+                return "the reply has file descriptors, which this connection cannot carry";
+        case -EAGAIN:
+                return "the client does not read its replies";
+        case -EDQUOT:
+                return "the reply has more file descriptors than this client takes";
+        default:
+                return "no memory for the reply";
+        }
+}
+
+static void answer_unanswered(hark_request *request)
+{
+        struct hark_conn *conn = request->requests->conn;
+        struct hark_header question = {
+                .type = HARK_FRAME_REQUEST, .id = request->id, .priority = request->priority};
+
+        if (!request->is_one_way && conn)
+                hark_conn_refuse_message(conn, &question, NULL, 0,
+                                         status_of_failure(request->failure),
+                                         text_of_failure(request->failure));
+        finish(request, REQUEST_ANSWERED);
+}
+
+/* An answer is as urgent as its question, or more. */
+static uint8_t answer_priority(const hark_request *request, const struct hark_payload *payload)
+{
+        return payload->priority > request->priority ? payload->priority : request->priority;
+}
+
+static int send_answer(hark_request *request, const struct hark_payload *payload)
+{
+        uint8_t bytes[HARK_ERROR_EXTENSIONS_SIZE];
+        struct hark_conn *conn = request->requests->conn;
+        struct hark_send send = {
+                .type = payload->status == 0 ? HARK_FRAME_REPLY : HARK_FRAME_ERROR,
+                .priority = answer_priority(request, payload),
+                .id = request->id,
+                .status = (uint32_t)payload->status,
+                .payload = payload,
+                .deadline_ns = HARK_NEVER,
+        };
+
+        if (payload->status != 0)
+                send.extensions = hark_control_error_extensions(bytes, payload->error_name,
+                                                                payload->error_text);
+        return conn ? hark_conn_send(conn, &send, NULL) : -ENOTCONN;
+}
+
+/* Whether an answer is still wanted. 0: it is; 1: it is not, but its giver has not heard of it yet,
+ * and shall not: for him it was answered. */
+static int check_wanted(hark_request *request)
+{
+        switch (request->state) {
+        case REQUEST_QUEUED:
+        case REQUEST_OPEN:
+                return 0;
+        case REQUEST_ANSWERED:
+                return -EALREADY;
+        case REQUEST_ENDED:
+                break;
+        }
+        if (request->is_cancel_told)
+                return request->reason;
+        request->state = REQUEST_ANSWERED;
+        hark_task_cancel(&request->cancel);
+        hark_request_unref(request);
+        return 1;
+}
+
+/* --- the handler's turn -------------------------------------------------------------------------- */
+
+static void refuse_unknown(hark_request *request)
+{
+        struct hark_conn *conn = request->requests->conn;
+        struct hark_header question = {
+                .type = HARK_FRAME_REQUEST, .id = request->id, .priority = request->priority};
+        const char *name = request->is_one_way ? request->message->name : NULL;
+
+        if (conn)
+                hark_conn_refuse_message(conn, &question, name, name ? strlen(name) : 0,
+                                         HARK_UNIMPLEMENTED, "no such method");
+        finish(request, REQUEST_ANSWERED);
+}
+
+static void take_turn(struct hark_task *task)
+{
+        hark_request *request = hark_container_of(task, struct hark_request, turn);
+        const struct hark_methods *methods = request->requests->methods;
+        const struct hark_method *method =
+                methods ? hark_methods_find(methods, request->message->name) : NULL;
+
+        request->state = REQUEST_OPEN;
+        if (method)
+                method->on_request(request, method->userdata);
+        else
+                refuse_unknown(request);
+        hark_request_unref(request);
+}
+
+static hark_request *new_request(struct hark_requests *requests, struct hark_received *received)
+{
+        const struct hark_header *header = received->header;
+        hark_request *request = hark_pool_take(hark_loop_block_pool(requests->loop));
+
+        if (!request)
+                return NULL;
+        *request = (struct hark_request){
+                .n_refs = 1,
+                .requests = requests,
+                .message = received->message,
+                .charge = received->charge,
+                .id = header->id,
+                .priority = header->priority,
+                .is_one_way = header->flags & HARK_FLAG_ONE_WAY,
+                .state = REQUEST_QUEUED,
+                .deadline_ns = HARK_NEVER,
+        };
+        hark_task_init(&request->turn, take_turn, requests->owner);
+        hark_task_init(&request->cancel, tell_cancel, requests->owner);
+        if (header->time_left_ns > 0)
+                request->deadline_ns = hark_now_ns() + header->time_left_ns;
+        return request;
+}
+
+static void add_request(struct hark_requests *requests, hark_request *request)
+{
+        requests->n_kept++;
+        requests->n_unfinished++;
+        hark_list_push_back(&requests->unfinished, &request->link);
+        if (!request->is_one_way)
+                hark_map_add(&requests->by_id, &request->node, request->id);
+        hark_timer_start(requests->loop, &request->deadline, request->deadline_ns, on_deadline);
+        hark_loop_queue_callback(requests->loop, &request->turn);
+}
+
+static void refuse(struct hark_requests *requests, struct hark_received *received, const char *text)
+{
+        bool is_one_way = received->header->flags & HARK_FLAG_ONE_WAY;
+
+        hark_conn_release(requests->conn, received->charge);
+        hark_conn_refuse_message(
+                requests->conn, received->header, (const char *)received->name.bytes,
+                is_one_way ? received->name.size : 0, HARK_RESOURCE_EXHAUSTED, text);
+        hark_message_unref(received->message);
+}
+
+void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_peer *peer,
+                        const void *owner, const struct hark_methods *methods, uint32_t limit)
+{
+        *requests = (struct hark_requests){
+                .loop = loop, .peer = peer, .owner = owner, .methods = methods, .limit = limit};
+        hark_list_init(&requests->unfinished);
+}
+
+void hark_requests_take(struct hark_requests *requests, struct hark_received *received)
+{
+        uint32_t id = received->header->id;
+        bool is_one_way = received->header->flags & HARK_FLAG_ONE_WAY;
+        hark_request *request;
+
+        if (!is_one_way && hark_map_find(&requests->by_id, id)) {
+                hark_message_unref(received->message);
+                hark_conn_break(requests->conn, "the id of a request that is not answered yet");
+                return;
+        }
+        if (requests->n_unfinished >= requests->limit) {
+                refuse(requests, received, "too many calls in flight");
+                return;
+        }
+        request = received->message ? new_request(requests, received) : NULL;
+        if (request)
+                add_request(requests, request);
+        else
+                refuse(requests, received, "no memory for the request");
+}
+
+void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header)
+{
+        hark_request *request = request_of(hark_map_find(&requests->by_id, header->id));
+
+        if (request)
+                end_request(request, -ECANCELED);
+}
+
+void hark_requests_close(struct hark_requests *requests, int reason)
+{
+        requests->conn = NULL;
+        hark_list_for_each (link, &requests->unfinished) {
+                hark_request *request = hark_container_of(link, struct hark_request, link);
+
+                if (!request->is_one_way || request->state == REQUEST_QUEUED)
+                        end_request(request, reason);
+        }
+        hark_map_done(&requests->by_id);
+}
+
+/* --- public -------------------------------------------------------------------------------------- */
+
+hark_request *hark_request_ref(hark_request *request)
+{
+        if (request)
+                request->n_refs++;
+        return request;
+}
+
+hark_request *hark_request_unref(hark_request *request)
+{
+        if (!request || --request->n_refs > 0)
+                return NULL;
+        if (is_unfinished(request))
+                answer_unanswered(request);
+        free_request(request);
+        return NULL;
+}
+
+int hark_reply(hark_request *request, struct hark_payload payload)
+{
+        int r;
+
+        if (!request || hark_payload_check(&payload) < 0)
+                return -EINVAL;
+        r = check_wanted(request);
+        if (r != 0)
+                return r > 0 ? 0 : r;
+        r = request->is_one_way ? 0 : send_answer(request, &payload);
+        /* The connection is going, and its end will be told in a moment. */
+        if (r == -ENOTCONN)
+                r = 0;
+        request->failure = r;
+        if (r == 0)
+                finish(request, REQUEST_ANSWERED);
+        return r;
+}
+
+int hark_fail(hark_request *request, int status, const char *text)
+{
+        struct hark_payload payload = {.status = status < 0 ? hark_status_of_errno(status) : status,
+                                       .error_text = text};
+
+        return status != 0 ? hark_reply(request, payload) : -EINVAL;
+}
+
+int hark_failf(hark_request *request, int status, const char *format, ...)
+{
+        char text[1024];
+        va_list arguments;
+
+        if (!format)
+                return -EINVAL;
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        return hark_fail(request, status, text);
+}
+
+int hark_request_watch(hark_request *request, const struct hark_request_events *events,
+                       void *userdata)
+{
+        if (!request || !events)
+                return -EINVAL;
+        for (size_t i = 0; i < sizeof(events->reserved) / sizeof(*events->reserved); i++)
+                if (events->reserved[i])
+                        return -EINVAL;
+        if (request->state == REQUEST_ANSWERED)
+                return -EALREADY;
+        if (request->state == REQUEST_ENDED)
+                return request->reason;
+        request->events = *events;
+        request->userdata = userdata;
+        return 0;
+}
+
+hark_message *hark_request_message(const hark_request *request)
+{
+        return request->message;
+}
+
+const char *hark_request_method(const hark_request *request)
+{
+        return request->message->name;
+}
+
+hark_peer *hark_request_peer(const hark_request *request)
+{
+        return request->requests->peer;
+}
+
+int hark_request_time_left_ms(const hark_request *request)
+{
+        return hark_time_left_ms(request->deadline_ns);
+}
+
+bool hark_request_is_one_way(const hark_request *request)
+{
+        return request->is_one_way;
+}

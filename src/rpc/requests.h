@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_RPC_REQUESTS_H
+#define HARK_RPC_REQUESTS_H
+
+/*
+ * The answering side of calls: what one peer has asked and not yet been answered.
+ *
+ *         QUEUED --its turn--> OPEN --hark_reply(), hark_fail()---> ANSWERED
+ *            |                  |   --last unref, unanswered------> ANSWERED, by the library
+ *            +------------------+   --cancel, deadline, peer gone-> ENDED: on_cancel, no answer
+ *
+ * A request that ends before its turn never reaches its handler. One-way requests are never answered
+ * and never cancelled; the peer's end does not end them.
+ *
+ * This is where a deadline is enforced at the server's end: by the timer of each request.
+ */
+
+#include <hark/server.h>
+
+#include "base/map.h"
+#include "conn/conn.h"
+#include "rpc/methods.h"
+
+struct hark_requests {
+        hark_loop *loop;
+        hark_peer *peer;
+        const void *owner;                  /* of the callbacks */
+        const struct hark_methods *methods; /* NULL: the server is gone */
+        struct hark_conn *conn;             /* borrowed; NULL: closed */
+        struct hark_map by_id;              /* those that may be cancelled */
+        struct hark_list unfinished;        /* QUEUED or OPEN */
+        uint32_t n_unfinished, limit;
+        size_t n_kept; /* all that exist */
+        /* A request is gone: the peer, which lives as long as they do, may go as well. */
+        void (*on_request_freed)(struct hark_requests *requests);
+};
+
+void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_peer *peer,
+                        const void *owner, const struct hark_methods *methods, uint32_t limit);
+
+/* A request or a cancel has come. Takes over the message. */
+void hark_requests_take(struct hark_requests *requests, struct hark_received *received);
+void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header);
+
+/* The connection is gone: all end with reason, and no handler runs any more. */
+void hark_requests_close(struct hark_requests *requests, int reason);
+
+#endif
