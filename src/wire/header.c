@@ -41,9 +41,10 @@ enum name_rule {
 };
 
 enum status_rule {
-        STATUS_UNCHECKED = 0, /* a subscription, or not used */
+        STATUS_UNCHECKED = 0, /* a subscription or 0, or not used */
         STATUS_ANY,           /* 0 or a failure */
-        STATUS_FAILURE
+        STATUS_FAILURE,
+        STATUS_SUBSCRIPTION
 };
 
 struct type_rule {
@@ -72,7 +73,7 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_SUBSCRIBE] = {"subscribe", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_UNSUBSCRIBE] = {"unsubscribe", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBED] = {"subscribed", FLAGS_OF_ALL, NAME_NONE, STATUS_ANY},
-        [HARK_FRAME_GAP] = {"gap", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
+        [HARK_FRAME_GAP] = {"gap", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_SUBSCRIPTION},
 };
 
 #define N_TYPE_RULES (sizeof(type_rules) / sizeof(type_rules[0]))
@@ -134,12 +135,19 @@ static const char *check_size(const struct hark_header *header, const struct typ
         return NULL;
 }
 
-static const char *check_first(const struct hark_header *header, const struct type_rule *rule)
+static const char *check_name(const struct hark_header *header, const struct type_rule *rule)
 {
         if (header->name_size > 0 && rule->name == NAME_NONE)
                 return "a name in a frame of a type that has none";
         if (header->name_size == 0 && rule->name == NAME_REQUIRED)
                 return "no name in a frame of a type that needs one";
+        return NULL;
+}
+
+static const char *check_first(const struct hark_header *header, const struct type_rule *rule)
+{
+        if (header->type == HARK_FRAME_SUBSCRIBE && header->id == 0)
+                return "a subscribe with id 0, which is no subscription";
         if (header->n_fds > 0 && !(rule->flags & HARK_FLAG_MORE))
                 return "fds with a frame of a type that carries no message";
         if (!(header->flags & HARK_FLAG_MORE) && header->offset != 0)
@@ -165,13 +173,31 @@ static const char *check_continued(const struct hark_header *header)
 /* A status becomes an int whose sign means something else: errno. */
 static const char *check_status(const struct hark_header *header, const struct type_rule *rule)
 {
-        if (rule->status == STATUS_UNCHECKED || header->flags & HARK_FLAG_CONTINUED)
+        uint32_t status = header->status;
+
+        switch ((enum status_rule)rule->status) {
+        case STATUS_UNCHECKED:
                 return NULL;
-        if (header->status > INT32_MAX)
-                return "a status beyond 2^31 - 1";
-        if (header->status == 0 && rule->status == STATUS_FAILURE)
-                return "an error without a status";
+        case STATUS_FAILURE:
+                if (status == 0)
+                        return "an error without a status";
+                return status <= INT32_MAX ? NULL : "a status beyond 2^31 - 1";
+        case STATUS_ANY:
+                return status <= INT32_MAX ? NULL : "a status beyond 2^31 - 1";
+        case STATUS_SUBSCRIPTION:
+                return status != 0 ? NULL : "a gap of no subscription";
+        }
         return NULL;
+}
+
+/* The first fragment, or all, of a message; a frame that carries none. */
+static const char *check_whole(const struct hark_header *header, const struct type_rule *rule)
+{
+        const char *why = check_name(header, rule);
+
+        if (!why)
+                why = check_first(header, rule);
+        return why ? why : check_status(header, rule);
 }
 
 static const char *check_header(const struct hark_header *header)
@@ -185,11 +211,11 @@ static const char *check_header(const struct hark_header *header)
                 return "a flag that is not defined for its type of frame";
         if (header->priority >= HARK_PRIORITIES)
                 return "a priority above 7";
-        why = header->flags & HARK_FLAG_CONTINUED ? check_continued(header)
-                                                  : check_first(header, rule);
-        if (!why)
-                why = check_size(header, rule);
-        return why ? why : check_status(header, rule);
+        if (header->flags & HARK_FLAG_CONTINUED)
+                why = check_continued(header);
+        else
+                why = check_whole(header, rule);
+        return why ? why : check_size(header, rule);
 }
 
 void hark_header_encode(const struct hark_header *header, uint8_t bytes[HARK_HEADER_SIZE])

@@ -101,7 +101,7 @@ static struct hark_header make_random_header(void)
                 .type = known_types[pick(N_KNOWN_TYPES)],
                 .encoding = (uint8_t)pick(256),
                 .priority = (uint8_t)pick(HARK_PRIORITIES),
-                .id = pick(UINT32_MAX),
+                .id = 1 + pick(UINT32_MAX),
                 .status = 1 + pick(INT32_MAX),
                 .sequence = pick(UINT32_MAX),
         };
@@ -219,6 +219,9 @@ static const struct refusal refusals[] = {
         {"a status beyond 2^31 - 1", {.type = HARK_FRAME_ERROR, .status = 1u << 31}},
         {"a status beyond 2^31 - 1", {.type = HARK_FRAME_GOAWAY, .status = UINT32_MAX}},
         {"a status beyond 2^31 - 1", {.type = HARK_FRAME_SUBSCRIBED, .status = UINT32_MAX}},
+        {"a gap of no subscription", {.type = HARK_FRAME_GAP, .name_size = 1, .size = 8}},
+        {"a subscribe with id 0, which is no subscription",
+         {.type = HARK_FRAME_SUBSCRIBE, .name_size = 1, .size = 8}},
         {"an error without a status", {.type = HARK_FRAME_ERROR}},
         {"a frame of an unknown type", {.type = 0}},
         {"a frame of an unknown type", {.type = 5}},
