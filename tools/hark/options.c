@@ -33,31 +33,24 @@ static void *field_of(const struct option_spec *spec, void *options)
         return (uint8_t *)options + spec->offset;
 }
 
-static void describe_bounds(const struct option_spec *spec)
-{
-        if (spec->fallback_words)
-                printf(" (default %s, %d to %d)", spec->fallback_words, spec->min, spec->max);
-        else
-                printf(" (default %d, %d to %d)", spec->fallback, spec->min, spec->max);
-}
-
 static void describe_option(const struct option_spec *spec)
 {
         char left[40];
 
         snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->value ? " " : "",
                  spec->value ? spec->value : "");
-        printf("  %-22s %s", left, spec->help);
+        printf("  %-22s %s\n", left, spec->help);
         if (spec->kind == OPTION_NUMBER)
-                describe_bounds(spec);
-        putchar('\n');
+                printf("  %-22s (default %d, %d to %d)\n", "", spec->fallback, spec->min,
+                       spec->max);
 }
 
 static void describe_verb(const struct verb *verb)
 {
         size_t n = count_options(verb);
 
-        printf("Usage: hark %s [OPTION]... %s\n\n%s.\n", verb->name, verb->operands, verb->summary);
+        printf("Usage: hark %s [OPTION]...%s%s\n\n%s.\n", verb->name, *verb->operands ? " " : "",
+               verb->operands, verb->summary);
         if (verb->details)
                 printf("\n%s", verb->details);
         puts("\nOptions:");

@@ -30,7 +30,6 @@ struct option_spec {
         enum option_kind kind;
         size_t offset; /* of its field */
         int fallback, min, max;
-        const char *fallback_words; /* the default in words where a number does not tell it */
 };
 
 /* The table's line for a field bool is_json. */

@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# shellcheck source=common.sh
+#
+# hark sub and hark pub, which meet at hark serve --hub.
+
+source "$(dirname "$0")/common.sh"
+
+# subscribe ARGUMENT...: starts hark sub, and waits until nothing can be missed any more. Sets
+# subscriber, its pid; what it prints goes to the file heard, what it complains of to the fd words.
+subscribe() {
+        mkfifo words
+        hark sub --verbose "$@" >heard 2>words &
+        subscriber=$!
+        started+=("$subscriber")
+        exec {words}<words
+        rm words
+        matches "$(next_line "$words")" '^hark: subscribed to '
+}
+
+ends_with() {
+        local status=0
+        wait "$subscriber" || status=$?
+        equals "$status" "$1"
+}
+
+publications_reach_subscribers_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" 'room.*.temperature' --count 2
+        hark pub "$address" room.kitchen.temperature 21.5
+        hark pub "$address" room.kitchen.light on
+        hark pub "$address" room.cellar.temperature 12
+        ends_with 0
+        equals "$(<heard)" $'room.kitchen.temperature\t21.5\nroom.cellar.temperature\t12'
+}
+
+they_meet_over_different_transports_test() {
+        serve "unix:$PWD/x" tcp:127.0.0.1:0 --hub
+        subscribe "$address" '>' --count 1
+        address=$(next_line "$output")
+        hark pub "${address#listening on }" a.b hello
+        ends_with 0
+        equals "$(<heard)" $'a.b\thello'
+}
+
+several_filters_are_one_stream_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a b --count 2
+        next_line "$words"
+        hark pub "$address" b 1
+        hark pub "$address" a 2
+        ends_with 0
+        equals "$(<heard)" $'b\t1\na\t2'
+}
+
+each_notification_is_one_line_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --count 2
+        hark pub "$address" a $'tab\tline\nback\\slash \e[1m é'
+        printf '\377\0\n' | hark pub "$address" a -
+        ends_with 0
+        equals "$(<heard)" 'a	tab\tline\nback\\slash \x1b[1m é
+a	\xff\x00\n'
+}
+
+notifications_as_json_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" 'a.>' --count 2 --json
+        hark pub "$address" a.b $'"1"\n'
+        printf '\377' | hark pub "$address" a.c -
+        ends_with 0
+        json heard
+        head -n 1 heard >first
+        equals "$(field kind first)" notification
+        equals "$(field topic first)" a.b
+        equals "$(field sequence first)" 1
+        equals "$(field text first)" $'"1"\n'
+        tail -n 1 heard >second
+        equals "$(field sequence second)" 2
+        equals "$(field base64 second)" /w==
+}
+
+# A subscriber that is stopped does not read; then what it may hold at the hub overflows.
+what_was_lost_is_reported_test() {
+        local i
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a
+        head -c 1048576 /dev/zero >bytes
+        kill -STOP "$subscriber"
+        for ((i = 0; i < 16; i++)); do
+                hark pub "$address" a @bytes
+        done
+        kill -CONT "$subscriber"
+        matches "$(next_line "$words")" '^hark: lost [0-9]+ of a: '
+        kill -INT "$subscriber"
+        ends_with 0
+}
+
+what_was_lost_is_an_object_in_json_test() {
+        local i line
+        serve "unix:$PWD/x" --hub
+        mkfifo words notes
+        hark sub --verbose --json "$address" a >notes 2>words &
+        subscriber=$!
+        started+=("$subscriber")
+        exec {notes}<notes {words}<words
+        next_line "$words"
+        head -c 1048576 /dev/zero | tr '\0' x >bytes
+        kill -STOP "$subscriber"
+        for ((i = 0; i < 16; i++)); do
+                hark pub "$address" a @bytes
+        done
+        kill -CONT "$subscriber"
+        while read -r -t "$patience_s" -u "$notes" line; do
+                if [[ $line == *'"kind":"gap"'* ]]; then
+                        break
+                fi
+        done
+        printf '%s\n' "$line" >gap
+        equals "$(field topic gap)" a
+        matches "$(field lost gap)" '^[1-9][0-9]?$'
+        kill -KILL "$subscriber"
+}
+
+an_interrupted_subscriber_ends_well_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a
+        kill -INT "$subscriber"
+        ends_with 0
+        rm heard
+        subscribe "$address" a
+        ends_well "$subscriber"
+}
+
+a_killed_server_ends_a_subscription_with_5_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a
+        kill -KILL "$pid"
+        ends_with 5
+        matches "$(next_line "$words")" "^hark: a at unix:$PWD/x: "
+}
+
+a_subscriber_without_a_server_ends_with_3_test() {
+        fails 3 "unix:$PWD/x" hark sub "unix:$PWD/x" a
+}
+
+who_is_no_hub_refuses_publications_test() {
+        serve "unix:$PWD/x" --echo
+        fails 1 "a at $address: " hark pub "$address" a hello
+}
+
+publishing_to_nobody_is_good_test() {
+        serve "unix:$PWD/x" --hub
+        hark pub "$address" a hello
+}
+
+publishing_without_a_server_ends_with_3_test() {
+        fails 3 "unix:$PWD/x" hark pub "unix:$PWD/x" a
+}
+
+large_publications_arrive_whole_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --count 1
+        head -c 3000000 /dev/zero | tr '\0' x >bytes
+        hark pub "$address" a @bytes
+        ends_with 0
+        cut -f 2 heard | tr -d '\n' | cmp - bytes
+}
+
+run_tests
