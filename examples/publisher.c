@@ -35,7 +35,7 @@ static void on_signal(int signo, void *userdata)
 int main(int argc, char **argv)
 {
         const char *address = argc > 1 ? argv[1] : "unix:@clock";
-        int period_ms = argc > 2 ? atoi(argv[2]) : 1000;
+        int period_ms = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1000;
         hark_loop *loop = NULL;
         hark_server *server = NULL;
         int r = hark_loop_new(&loop);

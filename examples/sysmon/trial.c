@@ -140,6 +140,13 @@ static int compare_times(const void *a, const void *b)
         return (*left > *right) - (*left < *right);
 }
 
+static double percentile_us(const uint64_t *sorted_ns, size_t n, size_t percent)
+{
+        size_t index = n * percent / 100;
+
+        return (double)sorted_ns[index] / 1000;
+}
+
 static int time_calls(struct trial *trial)
 {
         uint64_t times_ns[N_TIMED];
@@ -153,8 +160,8 @@ static int time_calls(struct trial *trial)
                 times_ns[i] = now_ns() - start_ns;
         }
         qsort(times_ns, N_TIMED, sizeof(*times_ns), compare_times);
-        trial->result.p50_us = (double)times_ns[N_TIMED / 2] / 1000;
-        trial->result.p99_us = (double)times_ns[N_TIMED * 99 / 100] / 1000;
+        trial->result.p50_us = percentile_us(times_ns, N_TIMED, 50);
+        trial->result.p99_us = percentile_us(times_ns, N_TIMED, 99);
         return 0;
 }
 

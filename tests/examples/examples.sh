@@ -1,13 +1,17 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Runs every example, as a newcomer would: examples.sh DIRECTORY_OF_THE_PROGRAMS MUTE
+# Runs every example, as a newcomer would:
+#
+#         examples.sh DIRECTORY_OF_THE_PROGRAMS MUTE [PATTERN_OF_TESTS]
 
+# shellcheck disable=SC2154 # pid, address, output, line: set by tap.sh
 set -u
 here=$(dirname "$(realpath "$0")")
 programs=$(realpath "$1")
 mute=$(realpath "$2")
 PATH=$programs:$PATH
+# shellcheck disable=SC1091 # lies beside this one
 source "$here/tap.sh"
 
 readonly clock='^[0-9]{2}:[0-9]{2}:[0-9]{2}$'
@@ -249,4 +253,4 @@ what_glib_asks_is_answered_test() {
         matches "$(head -n 1 answers)" "$clock"
 }
 
-run_tests
+run_tests "${3-*}"

@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 #
 # What README.md says, done: its client and its server, as they stand, compiled as it says against
@@ -8,6 +8,7 @@ set -u
 here=$(dirname "$(realpath "$0")")
 readme=$(realpath "$1")
 build=$(realpath "$2")
+# shellcheck disable=SC1091 # lies beside this one
 source "$here/tap.sh"
 
 readonly address_in_readme=unix:/run/clock.sock

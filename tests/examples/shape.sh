@@ -1,4 +1,4 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 #
 # What examples owe their reader: shape.sh DIRECTORY_OF_THE_SOURCES
@@ -6,6 +6,7 @@
 set -u
 here=$(dirname "$(realpath "$0")")
 sources=$(realpath "$1")
+# shellcheck disable=SC1091 # lies beside this one
 source "$here/tap.sh"
 
 readonly max_lines=80

@@ -1,12 +1,14 @@
-#!/usr/bin/env bash
+#!/bin/bash
 # SPDX-License-Identifier: MIT
 #
 # The monitor and its demo: sysmon.sh DIRECTORY_OF_THE_EXAMPLES
 
+# shellcheck disable=SC2154 # pid, address, output, line: set by tap.sh
 set -u
 here=$(dirname "$(realpath "$0")")
 programs=$(realpath "$1")
 PATH=$programs:$programs/sysmon:$PATH
+# shellcheck disable=SC1091 # lies beside this one
 source "$here/tap.sh"
 
 # ask METHOD [TEXT]

@@ -5,7 +5,7 @@
 #
 #         source tap.sh
 #         a_server_tells_the_time_test() { start server unix:s; [[ $(client "$address") =~ : ]]; }
-#         run_tests
+#         run_tests [PATTERN]
 #
 # Each runs in a subshell of its own, in an empty directory of its own, under `set -e`: the first
 # command that fails fails the test, and what it printed is shown. What it has started is killed.
@@ -95,10 +95,12 @@ run_one() {
         "$2"
 }
 
+# run_tests [PATTERN]: those whose name it matches.
 run_tests() {
         local names=() name number=0 n_failed=0 scratch status
         while read -r _ _ name; do
-                [[ $name != *_test ]] || names+=("$name")
+                # shellcheck disable=SC2053 # a pattern, on purpose
+                [[ $name != ${1-*}_test ]] || names+=("$name")
         done < <(declare -F)
         echo "1..${#names[@]}"
         for name in "${names[@]}"; do
