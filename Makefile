@@ -10,8 +10,8 @@ default = build/default
 options_default = -Dtests=disabled
 options_gcc = -Dwerror=true
 options_asan = -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false
-options_tsan = -Dwerror=true -Db_sanitize=thread -Db_lundef=false
-options_fuzz = -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false -Dfuzz=true
+options_tsan = -Dman=disabled -Dwerror=true -Db_sanitize=thread -Db_lundef=false
+options_fuzz = -Dfuzz=true -Dtests=disabled -Dman=disabled -Dexamples=false
 compiler_gcc = CC=gcc
 compiler_asan = CC=clang
 compiler_tsan = CC=clang
