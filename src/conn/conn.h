@@ -173,7 +173,8 @@ int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
 void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing);
 
 /* Refuses what the other side asked (request, publish, subscribe), in the library's name: an error
- * frame that repeats its id and name, or subscribed with the status. */
+ * frame with its id, or subscribed with the status. Where no answer is awaited the error repeats the
+ * name, by which the other side knows what it is about. */
 void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *header,
                               const char *name, size_t name_size, int status, const char *text);
 

@@ -109,6 +109,9 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
                               const char *name, size_t name_size, int status, const char *text)
 {
         uint8_t bytes[HARK_ERROR_EXTENSIONS_SIZE];
+        bool is_awaited =
+                header->type == HARK_FRAME_SUBSCRIBE ||
+                (header->type == HARK_FRAME_REQUEST && !(header->flags & HARK_FLAG_ONE_WAY));
         struct hark_send send = {
                 .type = HARK_FRAME_ERROR,
                 .flags = HARK_FLAG_FROM_LIBRARY,
@@ -116,7 +119,7 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
                 .id = header->id,
                 .status = (uint32_t)status,
                 .name = name,
-                .name_size = name_size,
+                .name_size = is_awaited ? 0 : name_size,
                 .extensions = hark_control_error_extensions(bytes, NULL, text),
                 .deadline_ns = HARK_NEVER,
         };
@@ -124,7 +127,6 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
         if (header->type == HARK_FRAME_SUBSCRIBE) {
                 send.type = HARK_FRAME_SUBSCRIBED;
                 send.flags = 0;
-                send.name_size = 0;
         }
         /* Without memory even for this, the caller's deadline is what is left. */
         if (header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_SUBSCRIBE ||

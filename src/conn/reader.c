@@ -109,25 +109,23 @@ static int begin_message(struct hark_reader *reader, struct hark_incoming *incom
         return claim_fds(reader, incoming, ret_why);
 }
 
-static bool is_next_fragment(const struct hark_incoming *incoming, const struct hark_header *header)
+/* A further fragment must go on exactly where the last one of the same message ended. */
+static int continue_message(struct hark_reader *reader, size_t payload_size, const char **ret_why)
 {
-        return incoming->header.type == header->type && incoming->header.id == header->id;
-}
-
-/* A further fragment must go on exactly where the last one ended. */
-static int continue_message(const struct hark_incoming *incoming, const struct hark_header *header,
-                            size_t payload_size, const char **ret_why)
-{
+        const struct hark_header *header = &reader->header;
+        struct hark_incoming *incoming = &reader->fragmented[header->priority];
         size_t left = incoming->total - incoming->offset;
         bool is_last = !(header->flags & HARK_FLAG_MORE);
 
         *ret_why = NULL;
-        if (header->offset != incoming->offset)
+        if (!incoming->is_active || incoming->header.type != header->type ||
+            incoming->header.id != header->id)
+                *ret_why = "a later fragment of a message that is not under way";
+        else if (header->offset != incoming->offset)
                 *ret_why = "a fragment does not continue its message";
-        else if (payload_size > left || (is_last && payload_size != left))
+        else if (payload_size > left || is_last != (payload_size == left))
                 *ret_why = "fragments do not add up to their message";
-        else if (payload_size == 0)
-                *ret_why = "an empty fragment";
+        reader->incoming = incoming;
         return *ret_why ? -EPROTO : 0;
 }
 
@@ -138,24 +136,16 @@ static int choose_incoming(struct hark_reader *reader, const struct hark_frame *
         const struct hark_header *header = &reader->header;
         struct hark_incoming *slot = &reader->fragmented[header->priority];
 
-        if (slot->is_active && is_next_fragment(slot, header)) {
-                reader->incoming = slot;
-                return continue_message(slot, header, payload_size, ret_why);
-        }
+        if (header->flags & HARK_FLAG_CONTINUED)
+                return continue_message(reader, payload_size, ret_why);
         if (slot->is_active && header->type != HARK_FRAME_CANCEL) {
                 *ret_why = "a frame between the fragments of a message of its priority";
                 return -EPROTO;
         }
-        if (!(header->flags & HARK_FLAG_MORE)) {
-                reader->incoming = &reader->single;
-                return begin_message(reader, &reader->single, frame, payload_size, ret_why);
-        }
-        if (payload_size == 0 || header->offset <= payload_size) {
-                *ret_why = "a first fragment that is not smaller than its message";
-                return -EPROTO;
-        }
-        reader->incoming = slot;
-        return begin_message(reader, slot, frame, header->offset, ret_why);
+        reader->incoming = header->flags & HARK_FLAG_MORE ? slot : &reader->single;
+        return begin_message(reader, reader->incoming, frame,
+                             header->flags & HARK_FLAG_MORE ? header->offset : payload_size,
+                             ret_why);
 }
 
 static void begin_padding(struct hark_reader *reader, size_t size)
@@ -230,7 +220,6 @@ static int parse_prefix(struct hark_reader *reader, const uint8_t *bytes, size_t
                         size_t *ret_taken, const char **ret_why)
 {
         size_t prefix_size, body_size, taken = 0;
-        bool has_prefix;
         int r;
 
         if (size < HARK_HEADER_SIZE)
@@ -253,8 +242,7 @@ static int parse_prefix(struct hark_reader *reader, const uint8_t *bytes, size_t
                 *ret_why = "name and extensions are larger than 4064 bytes";
                 return -EPROTO;
         }
-        has_prefix = reader->header.name_size > 0 || (reader->header.flags & HARK_FLAG_EXTENSIONS);
-        if (body_size < prefix_size || (has_prefix && prefix_size == 0))
+        if (body_size < prefix_size)
                 return 1;
         r = begin_frame(reader, bytes, body_size, prefix_size, &taken, ret_why);
         *ret_taken = HARK_HEADER_SIZE + taken;

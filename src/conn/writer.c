@@ -188,6 +188,7 @@ static void encode_head(const struct hark_writer *writer, const struct hark_outg
                         header.flags |= HARK_FLAG_MORE;
         }
         if (!is_first) {
+                header.flags |= HARK_FLAG_CONTINUED;
                 header.name_size = 0;
                 header.n_fds = 0;
                 header.flags &= (uint8_t)~HARK_FLAG_EXTENSIONS;

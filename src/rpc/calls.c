@@ -201,12 +201,13 @@ struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64
 bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
 {
         const struct hark_header *header = received->header;
-        struct hark_pending_call *pending = find_by_wire_id(calls, header->id);
+        struct hark_pending_call *pending;
         int result = 0;
 
-        /* Only the refusal of what expects no answer says the name again. */
-        if (!pending && header->type == HARK_FRAME_ERROR && received->name.size > 0)
+        /* The refusal of what expects no answer says its name again, and its id is no call's. */
+        if (header->type == HARK_FRAME_ERROR && received->name.size > 0)
                 return false;
+        pending = find_by_wire_id(calls, header->id);
         if (!pending) {
                 hark_message_unref(received->message);
                 return true;

@@ -150,17 +150,30 @@ static const char *text_of_failure(int failure)
         }
 }
 
-static void answer_unanswered(hark_request *request)
+/* Answers in the library's name. */
+static void answer_no(hark_request *request, int status, const char *text)
 {
         struct hark_conn *conn = request->requests->conn;
+        const char *name = request->message->name;
         struct hark_header question = {
-                .type = HARK_FRAME_REQUEST, .id = request->id, .priority = request->priority};
+                .type = HARK_FRAME_REQUEST,
+                .flags = request->is_one_way ? HARK_FLAG_ONE_WAY : 0,
+                .id = request->id,
+                .priority = request->priority,
+        };
 
-        if (!request->is_one_way && conn)
-                hark_conn_refuse_message(conn, &question, NULL, 0,
-                                         status_of_failure(request->failure),
-                                         text_of_failure(request->failure));
+        if (conn)
+                hark_conn_refuse_message(conn, &question, name, strlen(name), status, text);
         finish(request, REQUEST_ANSWERED);
+}
+
+static void answer_unanswered(hark_request *request)
+{
+        if (request->is_one_way)
+                finish(request, REQUEST_ANSWERED);
+        else
+                answer_no(request, status_of_failure(request->failure),
+                          text_of_failure(request->failure));
 }
 
 /* An answer is as urgent as its question, or more. */
@@ -211,19 +224,6 @@ static int check_wanted(hark_request *request)
 
 /* --- the handler's turn -------------------------------------------------------------------------- */
 
-static void refuse_unknown(hark_request *request)
-{
-        struct hark_conn *conn = request->requests->conn;
-        struct hark_header question = {
-                .type = HARK_FRAME_REQUEST, .id = request->id, .priority = request->priority};
-        const char *name = request->is_one_way ? request->message->name : NULL;
-
-        if (conn)
-                hark_conn_refuse_message(conn, &question, name, name ? strlen(name) : 0,
-                                         HARK_UNIMPLEMENTED, "no such method");
-        finish(request, REQUEST_ANSWERED);
-}
-
 static void take_turn(struct hark_task *task)
 {
         hark_request *request = hark_container_of(task, struct hark_request, turn);
@@ -235,7 +235,7 @@ static void take_turn(struct hark_task *task)
         if (method)
                 method->on_request(request, method->userdata);
         else
-                refuse_unknown(request);
+                answer_no(request, HARK_UNIMPLEMENTED, "no such method");
         hark_request_unref(request);
 }
 
