@@ -350,7 +350,7 @@ static int describe(const hark_peer *peer, char **ret_text)
 const char *hark_peer_name(const hark_peer *peer)
 {
         /* Made once; that it is made late does not show from outside. */
-        hark_peer *self = hark_container_of(&peer->link, struct hark_peer, link);
+        hark_peer *self = (hark_peer *)(uintptr_t)peer;
 
         if (!self->name && describe(peer, &self->name) < 0)
                 self->name = NULL;
