@@ -11,8 +11,8 @@
  *         exec:PROGRAM ARGUMENT...
  *         stdio:
  *
- * In a body %XX is the byte XX: so a path may hold a `?`, and an argument a space. address.c splits
- * and decodes, and knows the options; each transport parses its own body.
+ * In a body %XX is the byte XX: so a path may hold a `?`, and an argument a space. address.c finds the
+ * parts, and knows the options; each transport parses its own body.
  */
 
 #include <stdbool.h>
@@ -20,12 +20,22 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include <hark/types.h>
+
 struct hark_transport_ops;
 
 enum hark_uid_rule {
         HARK_UID_DEFAULT = 0, /* not said: what the transport thinks safe */
         HARK_UID_ANY,
         HARK_UID_ONE
+};
+
+/* What may stand behind the `?`, and in the body; each transport says what it knows. */
+enum hark_address_option {
+        HARK_OPTION_UID = 1 << 0,
+        HARK_OPTION_MODE = 1 << 1,
+        HARK_OPTION_OPEN = 1 << 2,
+        HARK_OPTION_SPACES = 1 << 3 /* not written: spaces separate words of the body */
 };
 
 struct hark_address {
@@ -53,5 +63,25 @@ int hark_address_parse(const char *text, struct hark_address **ret_address, char
 
 /* Takes NULL. Returns NULL. */
 struct hark_address *hark_address_free(struct hark_address *address);
+
+/* The text without its options, which are for one end only: as the other end would write it. Own
+ * memory; NULL: no memory. */
+char *hark_address_bare_text(const struct hark_address *address);
+
+/* --- for the transports' parsers -------------------------------------------------------------- */
+
+/* Decodes size bytes of a body, whose escapes are well-formed. Returns own memory, NUL-terminated;
+ * NULL: no memory. ret_size may be NULL. */
+char *hark_address_decode(const char *text, size_t size, size_t *ret_size);
+
+/* Writes why, fit to print. Returns -EINVAL. A part is quoted as "'%.*s'" of hark_quoted(size). */
+int hark_address_complain(char *why, size_t why_size, const char *format, ...) HARK_FORMAT(3, 4);
+
+/* How much of a part of that size is quoted: a line has to hold it. */
+int hark_quoted(size_t size);
+
+/* size digits as a number up to max; base 8 or 10. No sign, no space, nothing behind it. */
+bool hark_parse_number(const char *text, size_t size, unsigned base, uint64_t max,
+                       uint64_t *ret_number);
 
 #endif

@@ -47,10 +47,12 @@ struct hark_port {
         hark_loop *loop;
         void (*on_event)(struct hark_port *port, unsigned events); /* set by hark_port_start() */
         void *userdata;
-        bool is_open;     /* the rendezvous is over */
-        int error;        /* why it broke, as -errno; 0: it did not */
-        char remote[64];  /* "127.0.0.1:51234" where the transport knows more than the listener's
-                             address, else "" */
+        uint32_t capabilities; /* what this one can do: its transport's, and perhaps more (a stdio:
+                                  that is a UNIX socket passes fds) */
+        bool is_open;          /* the rendezvous is over */
+        int error;             /* why it broke, as -errno; 0: it did not */
+        char remote[64];       /* "127.0.0.1:51234" where the transport knows more than the
+                                  listener's address, else "" */
 };
 
 struct hark_listener {
@@ -83,10 +85,14 @@ struct hark_in_fds {
 
 struct hark_transport_ops {
         struct hark_transport public; /* scheme, syntax, capabilities, max_frame */
+        unsigned options;             /* enum hark_address_option: those that it knows */
 
         /*
-         * Parses the decoded body into its fields of address, whose options and text are set.
-         * Returns 0; -EINVAL, -ENOENT, -ENOMEM, with why written.
+         * Parses the body into its fields of address, whose options and text are set. The body is as
+         * it was written: each transport splits it first and then decodes the parts, with
+         * hark_address_decode(). Its escapes are well-formed, it has no control characters, and
+         * spaces only if HARK_OPTION_SPACES is among the options.
+         * Returns 0; -EINVAL, -ENOMEM, with why written.
          */
         int (*parse)(struct hark_address *address, const char *body, size_t body_size, char *why,
                      size_t why_size);
@@ -103,8 +109,8 @@ struct hark_transport_ops {
 
         /*
          * Begins to connect; what can be told at once is (-ENOENT, -ECONNREFUSED, ...), the rest
-         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver. NULL: this
-         * transport only listens.
+         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver, and until a
+         * program that it starts has been executed. NULL: this transport only listens.
          */
         int (*connect)(hark_loop *loop, const struct hark_address *address,
                        struct hark_port **ret_port);
@@ -147,6 +153,12 @@ struct hark_transport_ops {
         /* Closes and frees the port, started or not; no event comes any more. */
         void (*close)(struct hark_port *port);
 };
+
+extern const struct hark_transport_ops hark_transport_unix;
+extern const struct hark_transport_ops hark_transport_tcp;
+extern const struct hark_transport_ops hark_transport_pipe;
+extern const struct hark_transport_ops hark_transport_exec;
+extern const struct hark_transport_ops hark_transport_stdio;
 
 /* The table; NULL past the last. */
 const struct hark_transport_ops *hark_transport_ops_get(size_t index);

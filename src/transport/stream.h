@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_TRANSPORT_STREAM_H
+#define HARK_TRANSPORT_STREAM_H
+
+/*
+ * A port that is a stream of bytes, over one socket or over two descriptors: what all stream
+ * transports share. They add how it is opened, who the peer is, and how it is closed.
+ *
+ *         connect             start                      the rendezvous succeeds
+ *         ------> not started -----> waiting (transport's) ---------------------> open
+ *                             hark_stream_start()             hark_stream_opened()
+ *                             ------------------------------------------------->
+ *
+ * The flags of an inherited descriptor are never changed where that can be avoided, because whoever
+ * else holds it shares them: so sockets are used with MSG_DONTWAIT and not with O_NONBLOCK, and pipes
+ * are opened anew (inherit.h).
+ *
+ * Fds go with the first byte of their frame, in a sendmsg(2) that begins with it. The kernel delivers
+ * them with that byte, and ends a recvmsg(2) after the bytes of such a sendmsg, but it may put bytes
+ * that were sent before in front of them: so fds come with their frame's first byte or earlier, never
+ * later, and in order.
+ */
+
+#include "transport/transport.h"
+
+/* Payload bytes of a frame on a stream: so long at most does a more urgent one wait. */
+#define HARK_STREAM_FRAME (64 * 1024)
+
+/* One descriptor of a stream. */
+struct hark_end {
+        int fd; /* -1: none */
+        bool is_socket;
+        bool has_status;  /* status_flags are to be put back before it is closed */
+        int status_flags; /* of fcntl(2) F_GETFL */
+};
+
+struct hark_stream {
+        struct hark_port port;   /* the first member: a port of these transports is one of these */
+        struct hark_end in, out; /* a socket that serves both is in; out.fd is -1 then */
+        struct hark_io input, output;
+        unsigned wanted; /* enum hark_port_event */
+        bool is_broken;  /* and said so: no longer watched */
+        bool has_no_sigpipe_flag;
+        struct hark_task opening; /* tells HARK_PORT_OPENED */
+        struct hark_timer pause;  /* the kernel has no room, although it says "writable" */
+};
+
+/* Zeroed memory of at least sizeof(struct hark_stream) becomes a stream without descriptors. */
+void hark_stream_init(struct hark_stream *stream, const struct hark_transport_ops *transport,
+                      hark_loop *loop);
+
+/* Gives it the one socket that serves both ways. */
+void hark_stream_set_socket(struct hark_stream *stream, int fd);
+
+/* Begins to watch what is open now and tells HARK_PORT_OPENED at once: the last thing that a timer
+ * or io function does, because whoever is told may close the port. */
+void hark_stream_opened(struct hark_stream *stream);
+
+/* Tells HARK_PORT_BROKEN and watches no more; the same holds. error: -errno. */
+void hark_stream_broke(struct hark_stream *stream, int error);
+
+/* Stops and closes all; the memory is the transport's to free. */
+void hark_stream_done(struct hark_stream *stream);
+
+/* Puts back what hark_end says, and closes it. */
+void hark_end_close(struct hark_end *end);
+
+/* The operations of struct hark_transport_ops that are the same for all. */
+int hark_stream_start(struct hark_port *port); /* for what is open already */
+ssize_t hark_stream_receive(struct hark_port *port, const struct iovec *iov, unsigned n_iov,
+                            struct hark_in_fds *fds);
+ssize_t hark_stream_send(struct hark_port *port, const struct hark_out_frame *frames,
+                         unsigned n_frames);
+void hark_stream_want(struct hark_port *port, unsigned events);
+void hark_stream_identify_nobody(struct hark_port *port, struct hark_credentials *credentials);
+
+#endif

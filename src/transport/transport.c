@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The table of transports, and the little that is the same for all of them.
+ */
+
+#include "transport/transport.h"
+
+#include <hark/transport.h>
+
+static const struct hark_transport_ops *const transports[] = {
+        &hark_transport_unix, &hark_transport_tcp,   &hark_transport_pipe,
+        &hark_transport_exec, &hark_transport_stdio,
+};
+
+const struct hark_transport_ops *hark_transport_ops_get(size_t index)
+{
+        return index < sizeof(transports) / sizeof(*transports) ? transports[index] : NULL;
+}
+
+int hark_port_start(struct hark_port *port,
+                    void (*on_event)(struct hark_port *port, unsigned events), void *userdata)
+{
+        port->on_event = on_event;
+        port->userdata = userdata;
+        return port->transport->start(port);
+}
+
+void hark_credentials_init(struct hark_credentials *credentials)
+{
+        *credentials = (struct hark_credentials){
+                .uid = (uid_t)-1, .gid = (gid_t)-1, .pidfd = -1, .claimed_name = ""};
+}
+
+struct hark_port *hark_port_close(struct hark_port *port)
+{
+        if (port)
+                port->transport->close(port);
+        return NULL;
+}
+
+struct hark_listener *hark_listener_close(struct hark_listener *listener)
+{
+        if (listener)
+                listener->transport->close_listener(listener);
+        return NULL;
+}
+
+const struct hark_transport *hark_transport_get(size_t index)
+{
+        const struct hark_transport_ops *ops = hark_transport_ops_get(index);
+
+        return ops ? &ops->public : NULL;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * unix:/path and unix:@name: UNIX stream sockets, unix(7).
+ *
+ * Who may be at the other end says unix_address.h, and for paths trust.h.
+ *
+ * A connection stands as soon as connect(2) returns; but a full backlog is EAGAIN, and then nothing
+ * ever shows that there is room again: so it is tried again by a timer.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "transport/acceptor.h"
+#include "transport/path.h"
+#include "transport/peercred.h"
+#include "transport/stream.h"
+#include "transport/trust.h"
+#include "transport/unix_address.h"
+
+/* Between two tries at a full backlog: the first ones pass unnoticed, the last cost nothing. */
+#define RETRY_MIN_NS (1 * 1000000ull)
+#define RETRY_MAX_NS (50 * 1000000ull)
+
+#define REFUSAL_LOG_NS 1000000000ull /* one line a second at most: who is refused can try often */
+
+struct unix_port {
+        struct hark_stream stream; /* the first member */
+        bool is_connected;
+        struct hark_timer retry;
+        uint64_t delay_ns;
+        struct hark_unix_name name;
+        struct hark_unix_users users;
+};
+
+struct unix_listener {
+        struct hark_acceptor acceptor; /* the first member */
+        bool is_abstract;
+        struct hark_path path; /* unless it is abstract */
+        struct hark_unix_users users;
+        uint64_t refusal_logged_ns;
+};
+
+static bool may_serve(const struct unix_port *port, uid_t uid)
+{
+        const char *path = port->name.address.sun_path;
+
+        if (hark_unix_is_admitted(&port->users, uid, false))
+                return true;
+        return port->users.rule == HARK_UID_DEFAULT && !hark_unix_is_abstract(&port->name) &&
+               hark_trust_owner_of_path(path, uid);
+}
+
+static int check_server(const struct unix_port *port)
+{
+        char name[HARK_UNIX_SHOWN];
+        uid_t uid;
+        int r = hark_peer_uid(port->stream.in.fd, &uid);
+
+        if (r < 0)
+                return r;
+        if (may_serve(port, uid))
+                return 0;
+        hark_unix_show(&port->name, name);
+        hark_log(hark_loop_log(port->stream.port.loop), LOG_ERR,
+                 "%s is served by uid %u, whom nothing says may do so; if this is right, add "
+                 "?uid=%u "
+                 "to the address",
+                 name, (unsigned)uid, (unsigned)uid);
+        return -EPERM;
+}
+
+/* --- ports ------------------------------------------------------------------------------------- */
+
+static struct unix_port *unix_port_of(struct hark_port *port)
+{
+        return hark_container_of(port, struct unix_port, stream.port);
+}
+
+/* Takes fd over, also when there is no memory (NULL). */
+static struct unix_port *new_unix_port(hark_loop *loop, int fd)
+{
+        struct unix_port *port = calloc(1, sizeof(*port));
+
+        if (!port) {
+                hark_close(fd);
+                return NULL;
+        }
+        hark_stream_init(&port->stream, &hark_transport_unix, loop);
+        hark_stream_set_socket(&port->stream, fd);
+        return port;
+}
+
+/* 0; -EAGAIN: the backlog is full; negative: no. */
+static int try_to_connect(struct unix_port *port)
+{
+        const struct sockaddr *address = (const struct sockaddr *)&port->name.address;
+
+        if (connect(port->stream.in.fd, address, port->name.size) == 0) {
+                port->is_connected = true;
+                return check_server(port);
+        }
+        /* A socket of another type is no server of this transport. */
+        return errno == EPROTOTYPE ? -ECONNREFUSED : -errno;
+}
+
+static void on_retry(struct hark_timer *timer);
+
+static void start_retry(struct unix_port *port)
+{
+        hark_timer_start(port->stream.port.loop, &port->retry, hark_now_ns() + port->delay_ns,
+                         on_retry);
+        port->delay_ns *= 2;
+        if (port->delay_ns > RETRY_MAX_NS)
+                port->delay_ns = RETRY_MAX_NS;
+}
+
+static void on_retry(struct hark_timer *timer)
+{
+        struct unix_port *port = hark_container_of(timer, struct unix_port, retry);
+        int r = try_to_connect(port);
+
+        if (r == -EAGAIN)
+                start_retry(port);
+        else if (r < 0)
+                hark_stream_broke(&port->stream, r);
+        else
+                hark_stream_opened(&port->stream);
+}
+
+static void close_unix(struct hark_port *port)
+{
+        struct unix_port *unix_port = unix_port_of(port);
+
+        hark_timer_stop(&unix_port->retry);
+        hark_stream_done(&unix_port->stream);
+        free(unix_port);
+}
+
+static int connect_unix(hark_loop *loop, const struct hark_address *address,
+                        struct hark_port **ret_port)
+{
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct unix_port *port;
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        port = new_unix_port(loop, fd);
+        if (!port)
+                return -ENOMEM;
+        hark_unix_name(&port->name, address);
+        port->users = hark_unix_users(address);
+        port->delay_ns = RETRY_MIN_NS;
+        r = try_to_connect(port);
+        if (r < 0 && r != -EAGAIN) {
+                close_unix(&port->stream.port);
+                return r;
+        }
+        *ret_port = &port->stream.port;
+        return 0;
+}
+
+static int start_unix(struct hark_port *port)
+{
+        struct unix_port *unix_port = unix_port_of(port);
+
+        if (unix_port->is_connected)
+                return hark_stream_start(port);
+        start_retry(unix_port);
+        return 0;
+}
+
+static void identify_unix(struct hark_port *port, struct hark_credentials *credentials)
+{
+        hark_peer_identify(unix_port_of(port)->stream.in.fd, credentials);
+}
+
+/* --- listeners --------------------------------------------------------------------------------- */
+
+static struct unix_listener *unix_listener_of(struct hark_listener *listener)
+{
+        return hark_container_of(listener, struct unix_listener, acceptor.listener);
+}
+
+static void log_refusal(struct unix_listener *listener, uid_t uid)
+{
+        struct hark_listener *base = &listener->acceptor.listener;
+        uint64_t now_ns = hark_now_ns();
+
+        if (listener->refusal_logged_ns > 0 &&
+            now_ns - listener->refusal_logged_ns < REFUSAL_LOG_NS)
+                return;
+        listener->refusal_logged_ns = now_ns;
+        hark_log(hark_loop_log(base->loop), LOG_WARNING,
+                 "%s: refused uid %u; who may connect is said by uid= in the address",
+                 base->address, (unsigned)uid);
+}
+
+static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_port)
+{
+        struct unix_listener *listener =
+                hark_container_of(acceptor, struct unix_listener, acceptor);
+        struct unix_port *port;
+        uid_t uid;
+        int r = hark_peer_uid(fd, &uid);
+
+        if (r == 0 && !hark_unix_is_admitted(&listener->users, uid, !listener->is_abstract)) {
+                log_refusal(listener, uid);
+                r = -EPERM;
+        }
+        if (r < 0) {
+                hark_close(fd);
+                return r;
+        }
+        port = new_unix_port(acceptor->listener.loop, fd);
+        if (!port)
+                return -ENOMEM;
+        port->is_connected = true;
+        *ret_port = &port->stream.port;
+        return 0;
+}
+
+static int open_abstract(const struct hark_address *address, int *ret_fd)
+{
+        hark_cleanup(hark_closep) int fd =
+                socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct hark_unix_name name;
+
+        hark_unix_name(&name, address);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&name.address, name.size) < 0 ||
+            listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        *ret_fd = HARK_TAKE_FD(fd);
+        return 0;
+}
+
+static int open_listening(struct unix_listener *listener, const struct hark_address *address,
+                          int *ret_fd)
+{
+        int mode = address->has_mode ? (int)address->mode : -1;
+
+        if (address->is_abstract)
+                return open_abstract(address, ret_fd);
+        return hark_path_take(address->path, SOCK_STREAM, mode, &listener->path, ret_fd);
+}
+
+static void free_unix_listener(struct unix_listener *listener)
+{
+        free(listener->acceptor.listener.address);
+        free(listener);
+}
+
+static int start_unix_listener(struct unix_listener *listener, hark_loop *loop,
+                               const struct hark_address *address)
+{
+        int fd = -1;
+        int r = open_listening(listener, address, &fd);
+
+        if (r < 0)
+                return r;
+        r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);
+        if (r == 0)
+                return 0;
+        if (!listener->is_abstract)
+                hark_path_leave(&listener->path);
+        hark_close(fd);
+        return r;
+}
+
+static int listen_unix(hark_loop *loop, const struct hark_address *address,
+                       struct hark_listener **ret_listener)
+{
+        struct unix_listener *listener = calloc(1, sizeof(*listener));
+        struct hark_listener *base;
+        int r = -ENOMEM;
+
+        if (!listener)
+                return r;
+        base = &listener->acceptor.listener;
+        base->transport = &hark_transport_unix;
+        base->address = hark_address_bare_text(address);
+        listener->is_abstract = address->is_abstract;
+        listener->users = hark_unix_users(address);
+        if (base->address)
+                r = start_unix_listener(listener, loop, address);
+        if (r < 0) {
+                free_unix_listener(listener);
+                return r;
+        }
+        *ret_listener = base;
+        return 0;
+}
+
+static void close_unix_listener(struct hark_listener *base)
+{
+        struct unix_listener *listener = unix_listener_of(base);
+
+        if (!listener->is_abstract)
+                hark_path_leave(&listener->path);
+        hark_acceptor_stop(&listener->acceptor);
+        free_unix_listener(listener);
+}
+
+const struct hark_transport_ops hark_transport_unix = {
+        .public = {.scheme = "unix",
+                   .syntax = "unix:/path or unix:@name",
+                   .capabilities = HARK_CAN_STREAM | HARK_CAN_PASS_FDS | HARK_CAN_IDENTIFY |
+                                   HARK_CAN_SEE_DEATH,
+                   .max_frame = HARK_STREAM_FRAME,
+                   .peer_death = "at once",
+                   .credentials = "uid, gid, pid, pidfd"},
+        .options = HARK_OPTION_UID | HARK_OPTION_MODE,
+        .parse = hark_unix_parse,
+        .listen = listen_unix,
+        .close_listener = close_unix_listener,
+        .connect = connect_unix,
+        .start = start_unix,
+        .receive = hark_stream_receive,
+        .send = hark_stream_send,
+        .want = hark_stream_want,
+        .identify = identify_unix,
+        .close = close_unix,
+};

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_TRANSPORT_UNIX_ADDRESS_H
+#define HARK_TRANSPORT_UNIX_ADDRESS_H
+
+/*
+ * /path and @name of UNIX sockets, and who may be at their other end.
+ *
+ * Who may be at the other end, beside root and our own user, whom nothing keeps out anyway:
+ *
+ *                      no uid=                             uid=NAME      uid=any
+ *         client       owners of the path, see trust.h     NAME          anybody
+ *                      @name: nobody, it is free to all
+ *         listener     whom the path's permissions let in  NAME          anybody
+ *                      @name: nobody
+ */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "transport/address.h"
+
+struct hark_unix_name {
+        struct sockaddr_un address; /* a path has a NUL behind it */
+        socklen_t size;
+};
+
+struct hark_unix_users {
+        enum hark_uid_rule rule;
+        uid_t uid;
+};
+
+/* The parse of struct hark_transport_ops. */
+int hark_unix_parse(struct hark_address *address, const char *body, size_t body_size, char *why,
+                    size_t why_size);
+
+void hark_unix_name(struct hark_unix_name *name, const struct hark_address *address);
+
+bool hark_unix_is_abstract(const struct hark_unix_name *name);
+
+/* For the log. */
+#define HARK_UNIX_SHOWN 128
+void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN]);
+
+struct hark_unix_users hark_unix_users(const struct hark_address *address);
+
+/* by_default: whether others are admitted where the address does not say. */
+bool hark_unix_is_admitted(const struct hark_unix_users *users, uid_t uid, bool by_default);
+
+#endif
