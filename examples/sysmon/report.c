@@ -5,12 +5,14 @@
 #include "report.h"
 
 #include <hark/hark.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_SIZE 67 /* bytes of a text beside its label, its NUL included */
+#define TEXT_WIDTH 54 /* of a text beside its label */
+#define LINE_SIZE  96
 
 static void print_bold(const char *text)
 {
@@ -19,25 +21,19 @@ static void print_bold(const char *text)
         printf("%s%s%s\n", is_fancy ? "\033[1m" : "", text, is_fancy ? "\033[0m" : "");
 }
 
-/* Makes one line of many, and one blank of many; cut where it does not fit. */
-static void flatten(const char *text, char ret_line[LINE_SIZE])
+/* Copies a line, each run of blanks as one, and cut where it does not fit; returns the next one. */
+static const char *squeeze_line(const char *text, char ret_line[LINE_SIZE])
 {
-        const char *gap = "";
         size_t size = 0;
 
-        for (; *text; text++) {
-                if (*text == '\n' || *text == ' ') {
-                        gap = *text == '\n' ? ", " : *gap ? gap : " ";
-                        continue;
-                }
-                if (size == 0 || ret_line[size - 1] == ' ')
-                        gap = "";
-                if (size + strlen(gap) + strlen("x...") >= LINE_SIZE)
-                        break;
-                size += (size_t)snprintf(ret_line + size, LINE_SIZE - size, "%s%c", gap, *text);
-                gap = "";
+        for (; *text != '\0' && *text != '\n'; text++) {
+                bool is_blank_too_many = *text == ' ' && (size == 0 || text[-1] == ' ');
+
+                if (!is_blank_too_many && size < LINE_SIZE - 1)
+                        ret_line[size++] = *text;
         }
-        snprintf(ret_line + size, LINE_SIZE - size, "%s", *text ? "..." : "");
+        ret_line[size] = '\0';
+        return *text == '\n' ? text + 1 : text;
 }
 
 void report_heading(const char *text)
@@ -46,12 +42,27 @@ void report_heading(const char *text)
         print_bold(text);
 }
 
+void report_step(const char *text)
+{
+        printf("  %s\n", text);
+}
+
 void report_text(const char *label, const char *text)
 {
         char line[LINE_SIZE];
+        size_t width = 0;
 
-        flatten(text, line);
-        printf("    %-20s %s\n", label, line);
+        printf("    %-20s ", label);
+        while (*text != '\0') {
+                text = squeeze_line(text, line);
+                if (width > 0 && width + strlen(line) > TEXT_WIDTH) {
+                        printf(", ...");
+                        break;
+                }
+                printf("%s%s", width > 0 ? ", " : "", line);
+                width += strlen(line) + 2;
+        }
+        putchar('\n');
 }
 
 void report_table(const struct result *results, size_t n_results)

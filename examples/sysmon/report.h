@@ -15,9 +15,11 @@ struct result {
         int failure; /* 0: everything arrived; else why not, for hark_reason() */
 };
 
+/* A transport, the table; what is done over a transport. */
 void report_heading(const char *text);
+void report_step(const char *text);
 
-/* A label, and beside it as much of the text as fits in a line. */
+/* A label, and beside it the text's first lines, as many as fit into one. */
 void report_text(const char *label, const char *text);
 
 void report_table(const struct result *results, size_t n_results);

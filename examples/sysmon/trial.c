@@ -47,6 +47,7 @@ struct trial {
         hark_client *client;
         uint64_t subscription;
         struct child idle;
+        pid_t idle_pid;
         struct asked asked[N_QUESTIONS];
         unsigned n_asked;
         unsigned seen; /* enum seen */
@@ -95,7 +96,7 @@ static void take_answer(struct trial *trial, const char *method, int result, har
 
 static int call_each(struct trial *trial)
 {
-        report_text("called, waiting", "");
+        report_step("called, one after the other");
         for (size_t i = 0; i < N_QUESTIONS && trial->result.failure == 0; i++) {
                 hark_message *reply = NULL;
                 int r = hark_call(trial->client, questions[i].method, hark_text(questions[i].text),
@@ -118,7 +119,7 @@ static void on_reply(int result, hark_message *reply, void *userdata)
 
 static int invoke_all(struct trial *trial)
 {
-        report_text("called, all at once", "");
+        report_step("called, all at once");
         for (size_t i = 0; i < N_QUESTIONS; i++) {
                 struct asked *asked = &trial->asked[i];
                 int r;
@@ -150,7 +151,10 @@ static double percentile_us(const uint64_t *sorted_ns, size_t n, size_t percent)
 static int time_calls(struct trial *trial)
 {
         uint64_t times_ns[N_TIMED];
+        char text[64];
 
+        snprintf(text, sizeof(text), "called %d times, one after the other, and timed", N_TIMED);
+        report_step(text);
         for (size_t i = 0; i < N_TIMED; i++) {
                 uint64_t start_ns = now_ns();
                 int r = hark_call(trial->client, "sys.Uptime", HARK_NOTHING, CALL_MS, NULL);
@@ -162,13 +166,16 @@ static int time_calls(struct trial *trial)
         qsort(times_ns, N_TIMED, sizeof(*times_ns), compare_times);
         trial->result.p50_us = percentile_us(times_ns, N_TIMED, 50);
         trial->result.p99_us = percentile_us(times_ns, N_TIMED, 99);
+        snprintf(text, sizeof(text), "p50 %.1f us\np99 %.1f us", trial->result.p50_us,
+                 trial->result.p99_us);
+        report_text("sys.Uptime", text);
         return 0;
 }
 
 /* Which of the events that we wait for a notification is; 0: none, something else happened. */
 static unsigned identify(const struct trial *trial, const struct hark_notification *n)
 {
-        bool is_idle = strtol(hark_message_text(n->message), NULL, 10) == trial->idle.pid;
+        bool is_idle = strtol(hark_message_text(n->message), NULL, 10) == trial->idle_pid;
 
         if (strcmp(n->topic, "sys.load") == 0)
                 return SEEN_LOAD;
@@ -216,11 +223,12 @@ static int follow_events(struct trial *trial)
         int r = hark_subscribe(trial->client, "sys.>", on_notification, trial, NULL,
                                &trial->subscription);
 
-        report_text("subscribed to sys.>", "");
+        report_step("subscribed to sys.>, while a process starts and ends");
         if (r == 0)
                 r = wait_until_seen(trial, SEEN_LOAD | SEEN_PRESSURE);
         if (r == 0)
                 r = child_start_idle(&trial->idle);
+        trial->idle_pid = trial->idle.pid;
         if (r == 0)
                 r = wait_until_seen(trial, SEEN_STARTED);
         child_end_idle(&trial->idle);

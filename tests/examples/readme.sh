@@ -8,8 +8,10 @@ set -u
 here=$(dirname "$(realpath "$0")")
 readme=$(realpath "$1")
 build=$(realpath "$2")
-# shellcheck disable=SC1091 # lies beside this one
+# shellcheck disable=SC1091 # they lie beside this one
 source "$here/tap.sh"
+# shellcheck disable=SC1091
+source "$here/statements.sh"
 
 readonly address_in_readme=unix:/run/clock.sock
 
@@ -56,6 +58,13 @@ the_client_and_the_server_of_the_readme_work_test() {
         done
         status_is 0 ./client >answer
         test -s answer
+}
+
+they_are_as_short_as_it_says_test() {
+        block_with hark_connect >client.c
+        block_with hark_server_listen >server.c
+        (($(statements client.c) <= 10))
+        (($(statements server.c) <= 15))
 }
 
 run_tests

@@ -6,15 +6,12 @@
 set -u
 here=$(dirname "$(realpath "$0")")
 sources=$(realpath "$1")
-# shellcheck disable=SC1091 # lies beside this one
+# shellcheck disable=SC1091 # they lie beside this one
 source "$here/tap.sh"
+# shellcheck disable=SC1091
+source "$here/statements.sh"
 
 readonly max_lines=80
-
-# statements FILE: how many its main has, declarations counted, comments and texts left out.
-statements() {
-        sed -n '/^int main(/,/^}/p' "$1" | sed 's|/\*.*\*/||; s|"[^"]*"||g' | tr -cd ';' | wc -c
-}
 
 no_example_is_longer_than_a_screen_or_two_test() {
         local file

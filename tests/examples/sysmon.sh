@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# The monitor and its demo: sysmon.sh DIRECTORY_OF_THE_EXAMPLES
+# The monitor and its demo: sysmon.sh DIRECTORY_OF_THE_EXAMPLES [PATTERN_OF_TESTS]
 
 # shellcheck disable=SC2154 # pid, address, output, line: set by tap.sh
 set -u
@@ -57,7 +57,8 @@ it_lists_processes_by_a_pattern_test() {
 it_lists_all_processes_when_not_told_which_test() {
         start sysmon "unix:$PWD/sysmon"
         ask sys.Processes >table
-        equals "$(awk -v pid=$BASHPID '$1 == pid {print $1}' table)" "$BASHPID"
+        local own=$BASHPID
+        equals "$(awk -v pid="$own" '$1 == pid {print $1}' table)" "$own"
         equals "$(awk '$1 == 1 {print $1}' table)" 1
 }
 
@@ -120,10 +121,10 @@ it_ends_with_the_one_who_started_it_test() {
 		exec sysmon "\$@" 2>ended
 	EOF
         chmod +x wrapper
-        robust "exec:$PWD/wrapper stdio:" sys.Uptime '' >answer &
-        timeout "$patience_s" cat ended # to the end: every writer has gone
-        wait $!
-        matches "$(<answer)" '^up_s '
+        timeout "$patience_s" cat ended & # to its end: every writer has gone
+        local reader=$!
+        matches "$(robust "exec:$PWD/wrapper stdio:" sys.Uptime '')" '^up_s '
+        wait "$reader"
 }
 
 it_says_which_address_it_cannot_serve_test() {
@@ -160,4 +161,4 @@ the_demo_says_when_the_server_does_not_start_test() {
         status_is 1 sysmon-demo /bin/false
 }
 
-run_tests
+run_tests "${2-*}"
