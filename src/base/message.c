@@ -15,7 +15,24 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-#define KEPT_BLOCKS 256
+/* What a block holds besides a payload of a round size: the structure and the strings. */
+#define SLACK 4096
+
+/* Sizes of blocks, smallest first, and how many of each are kept: 6 MiB in all at the most, and only
+ * where messages of that size have come. */
+static const struct {
+        size_t block_size, n_kept;
+} pool_sizes[] = {
+        {2048, 256}, /* a page holds two */
+        {16 * 1024, 32},
+        {64 * 1024 + SLACK, 16},
+        {HARK_MESSAGE_POOLED + SLACK, 4},
+};
+#define N_POOLS (sizeof(pool_sizes) / sizeof(*pool_sizes))
+
+struct hark_message_pools {
+        struct hark_pool *pools[N_POOLS];
+};
 
 /* The structure's share of a block; payloads are 8-aligned. */
 #define HEAD_SIZE ((sizeof(struct hark_message) + 7) & ~(size_t)7)
@@ -59,14 +76,21 @@ static size_t measure(size_t size, const struct hark_message_strings *strings)
                strings->error_text_size + 4;
 }
 
-/* Uninitialised but for the pool it came from. */
-static hark_message *allocate(struct hark_pool *pool, size_t block_size)
+/* NULL: too large for any. */
+static struct hark_pool *choose_pool(const struct hark_message_pools *pools, size_t block_size)
 {
-        hark_message *message;
+        for (size_t i = 0; pools != NULL && i < N_POOLS; i++)
+                if (block_size <= pool_sizes[i].block_size)
+                        return pools->pools[i];
+        return NULL;
+}
 
-        if (pool != NULL && block_size > hark_pool_block_size(pool))
-                pool = NULL;
-        message = pool != NULL ? hark_pool_take(pool) : malloc(block_size);
+/* Uninitialised but for the pool it came from. */
+static hark_message *allocate(struct hark_message_pools *pools, size_t block_size)
+{
+        struct hark_pool *pool = choose_pool(pools, block_size);
+        hark_message *message = pool != NULL ? hark_pool_take(pool) : malloc(block_size);
+
         if (message != NULL)
                 message->pool = pool;
         return message;
@@ -161,7 +185,7 @@ static int copy_fds(hark_message *message, const int *fds, unsigned n_fds)
         return r;
 }
 
-static hark_message *copy_all_but_fds(struct hark_pool *pool, const char *name,
+static hark_message *copy_all_but_fds(struct hark_message_pools *pools, const char *name,
                                       const struct hark_payload *payload)
 {
         struct hark_message_strings strings = {
@@ -172,7 +196,7 @@ static hark_message *copy_all_but_fds(struct hark_pool *pool, const char *name,
                 .error_text = payload->error_text,
                 .error_text_size = size_of_string(payload->error_text),
         };
-        hark_message *message = hark_message_new(pool, payload->size, &strings);
+        hark_message *message = hark_message_new(pools, payload->size, &strings);
 
         if (message == NULL)
                 return NULL;
@@ -194,15 +218,31 @@ static void drop_fd(int *fds, unsigned n_fds, int fd)
         memmove(fds + i, fds + i + 1, (n_fds - i - 1) * sizeof(*fds));
 }
 
-struct hark_pool *hark_message_pool_new(void)
+struct hark_message_pools *hark_message_pools_new(void)
 {
-        return hark_pool_new(HARK_MESSAGE_BLOCK, KEPT_BLOCKS);
+        struct hark_message_pools *pools = calloc(1, sizeof(*pools));
+
+        for (size_t i = 0; pools != NULL && i < N_POOLS; i++) {
+                pools->pools[i] = hark_pool_new(pool_sizes[i].block_size, pool_sizes[i].n_kept);
+                if (pools->pools[i] == NULL) {
+                        hark_message_pools_close(pools);
+                        return NULL;
+                }
+        }
+        return pools;
 }
 
-hark_message *hark_message_new(struct hark_pool *pool, size_t size,
+void hark_message_pools_close(struct hark_message_pools *pools)
+{
+        for (size_t i = 0; pools != NULL && i < N_POOLS; i++)
+                hark_pool_close(pools->pools[i]);
+        free(pools);
+}
+
+hark_message *hark_message_new(struct hark_message_pools *pools, size_t size,
                                const struct hark_message_strings *strings)
 {
-        hark_message *message = allocate(pool, measure(size, strings));
+        hark_message *message = allocate(pools, measure(size, strings));
 
         if (message == NULL)
                 return NULL;
@@ -218,7 +258,7 @@ hark_message *hark_message_new(struct hark_pool *pool, size_t size,
         return message;
 }
 
-int hark_message_new_copy(struct hark_pool *pool, const char *name,
+int hark_message_new_copy(struct hark_message_pools *pools, const char *name,
                           const struct hark_payload *payload, hark_message **ret_message)
 {
         hark_cleanup(hark_message_unrefp) hark_message *message = NULL;
@@ -228,7 +268,7 @@ int hark_message_new_copy(struct hark_pool *pool, const char *name,
                 *ret_message = share(payload->message);
                 return 0;
         }
-        message = copy_all_but_fds(pool, name, payload);
+        message = copy_all_but_fds(pools, name, payload);
         if (message == NULL)
                 return -ENOMEM;
         r = copy_fds(message, payload->fds, (unsigned)payload->n_fds);

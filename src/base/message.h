@@ -8,7 +8,9 @@
  *
  *         struct hark_message | payload ... NUL | name NUL | error name NUL | error text NUL
  *
- * Blocks up to HARK_MESSAGE_BLOCK bytes come from a pool, larger ones from malloc. A message is
+ * Blocks come from pools of four sizes, those that fit none from malloc. The large sizes matter as much
+ * as the small one: memory that malloc gives back to the kernel costs a page fault per 4 KiB when it
+ * is had again, which is more than copying it. A message is
  * filled in by the one who makes it, before anybody else sees it, and immutable from then on, but
  * for its count of references and the fds that are taken out of it.
  */
@@ -17,8 +19,6 @@
 #include <stdatomic.h>
 
 #include "base/pool.h"
-
-#define HARK_MESSAGE_BLOCK 2048 /* bytes of a pooled block: a page holds two */
 
 struct hark_message {
         atomic_uint n_refs;
@@ -41,22 +41,28 @@ struct hark_message_strings {
         size_t name_size, error_name_size, error_text_size;
 };
 
-/* The pool that messages of one loop come from. NULL: no memory. */
-struct hark_pool *hark_message_pool_new(void);
+/* The pools that messages of one loop come from; hark_message_pools_new() NULL: no memory. */
+struct hark_message_pools;
+struct hark_message_pools *hark_message_pools_new(void);
+/* Takes NULL. Messages that are still about come home later. */
+void hark_message_pools_close(struct hark_message_pools *pools);
+
+/* The largest payload that comes from a pool at all, whatever its strings. */
+#define HARK_MESSAGE_POOLED (1024 * 1024)
 
 /*
  * Makes a message of one reference with room for size bytes, uninitialised but for the NUL behind
  * them, attributes zero, strings copied (those of an error made fit to print).
- * pool may be NULL. NULL: no memory.
+ * pools may be NULL. NULL: no memory.
  */
-hark_message *hark_message_new(struct hark_pool *pool, size_t size,
+hark_message *hark_message_new(struct hark_message_pools *pools, size_t size,
                                const struct hark_message_strings *strings);
 
 /* Makes a message that holds a copy of what payload says: bytes, attributes and duplicates of its
  * fds. 0, -ENOMEM, -EMFILE, -EBADF. If payload.message is such a message itself and nothing else
  * differs, a reference to it; but not if it holds fds, which could be taken out of it meanwhile.
  * name may be NULL. */
-int hark_message_new_copy(struct hark_pool *pool, const char *name,
+int hark_message_new_copy(struct hark_message_pools *pools, const char *name,
                           const struct hark_payload *payload, hark_message **ret_message);
 
 /* Takes over n_fds fds. 0; -ENOMEM, then they still are the caller's. */

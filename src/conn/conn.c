@@ -325,8 +325,8 @@ static void init_conn(struct hark_conn *conn, hark_loop *loop, struct hark_port 
         if (params->name)
                 strncpy(conn->name, params->name, HARK_NAME_MAX);
         hark_task_init(&conn->flush_task, run_flush_task, NULL);
-        hark_reader_init(&conn->reader, &hark_conn_reader_ops, hark_loop_message_pool(loop));
-        hark_writer_init(&conn->writer, hark_loop_block_pool(loop),
+        hark_reader_init(&conn->reader, &hark_conn_reader_ops, hark_loop_message_pools(loop));
+        hark_writer_init(&conn->writer, hark_loop_block_pool(loop), hark_loop_message_pools(loop),
                          port->transport->public.max_frame);
 }
 

@@ -81,7 +81,7 @@ static hark_message *new_message(struct hark_reader *reader, const struct hark_f
                 strings.error_text = (const char *)text.bytes;
                 strings.error_text_size = text.size;
         }
-        message = hark_message_new(reader->message_pool, total, &strings);
+        message = hark_message_new(reader->message_pools, total, &strings);
         if (!message)
                 return NULL;
         if (header->type == HARK_FRAME_ERROR)
@@ -340,9 +340,9 @@ static int check_fds(const struct hark_reader *reader, const char **ret_why)
 }
 
 void hark_reader_init(struct hark_reader *reader, const struct hark_reader_ops *ops,
-                      struct hark_pool *message_pool)
+                      struct hark_message_pools *message_pools)
 {
-        *reader = (struct hark_reader){.ops = ops, .message_pool = message_pool};
+        *reader = (struct hark_reader){.ops = ops, .message_pools = message_pools};
 }
 
 void hark_reader_done(struct hark_reader *reader)

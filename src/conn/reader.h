@@ -66,7 +66,7 @@ struct hark_reader_ops {
 
 struct hark_reader {
         const struct hark_reader_ops *ops;
-        struct hark_pool *message_pool;
+        struct hark_message_pools *message_pools;
         enum hark_reader_state state;
         struct hark_header header;   /* of the current frame */
         struct hark_incoming single; /* the current message, unless it is fragmented */
@@ -79,7 +79,7 @@ struct hark_reader {
 };
 
 void hark_reader_init(struct hark_reader *reader, const struct hark_reader_ops *ops,
-                      struct hark_pool *message_pool);
+                      struct hark_message_pools *message_pools);
 /* Closes unclaimed fds, drops what is under way. */
 void hark_reader_done(struct hark_reader *reader);
 

@@ -134,7 +134,7 @@ static int make_outgoing(struct hark_writer *writer, const struct hark_send *sen
         if (!is_small && send->message)
                 message = hark_message_ref(send->message);
         else if (!is_small)
-                r = hark_message_new_copy(NULL, NULL, &payload, &message);
+                r = hark_message_new_copy(writer->messages, NULL, &payload, &message);
         if (r < 0)
                 return r;
         outgoing = new_outgoing(writer->pool, message ? fixed : fixed + hark_align8(payload.size));
@@ -347,9 +347,10 @@ void hark_outgoing_group_init(struct hark_outgoing_group *group)
         hark_list_init(&group->queued);
 }
 
-void hark_writer_init(struct hark_writer *writer, struct hark_pool *pool, size_t max_frame)
+void hark_writer_init(struct hark_writer *writer, struct hark_pool *pool,
+                      struct hark_message_pools *messages, size_t max_frame)
 {
-        *writer = (struct hark_writer){.pool = pool, .max_frame = HARK_CHUNK};
+        *writer = (struct hark_writer){.pool = pool, .messages = messages, .max_frame = HARK_CHUNK};
         if (max_frame > 0 && max_frame - HARK_HEADER_SIZE < HARK_CHUNK)
                 writer->max_frame = (max_frame - HARK_HEADER_SIZE) & ~(size_t)7;
         for (unsigned i = 0; i < HARK_PRIORITIES; i++)

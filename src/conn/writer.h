@@ -78,9 +78,10 @@ struct hark_writer {
         struct hark_list queue[HARK_PRIORITIES];
         unsigned filled; /* bit p: queue[p] is not empty */
         size_t queued_size;
-        struct hark_pool *pool;
-        size_t max_frame;                  /* payload of one frame */
-        struct hark_planned_frame current; /* partly sent; outgoing NULL: none */
+        struct hark_pool *pool;              /* of outgoing messages */
+        struct hark_message_pools *messages; /* of what is too large to lie in those */
+        size_t max_frame;                    /* payload of one frame */
+        struct hark_planned_frame current;   /* partly sent; outgoing NULL: none */
         size_t current_sent;
         uint8_t current_head[HARK_HEADER_SIZE];
 };
@@ -101,7 +102,8 @@ struct hark_send_budget {
         bool allows_fds;
 };
 
-void hark_writer_init(struct hark_writer *writer, struct hark_pool *pool, size_t max_frame);
+void hark_writer_init(struct hark_writer *writer, struct hark_pool *pool,
+                      struct hark_message_pools *messages, size_t max_frame);
 /* Drops all that is queued. */
 void hark_writer_done(struct hark_writer *writer);
 

@@ -178,7 +178,7 @@ static int init_server(hark_server *server, const struct hark_server_params *par
         if (params)
                 server->params = *params;
         fill_defaults(&server->params);
-        if (hark_methods_init(&server->methods) < 0 || hark_topics_init(&server->topics) < 0)
+        if (hark_methods_init(&server->methods) < 0 || hark_topics_init(&server->topics, hark_loop_message_pools(server->loop)) < 0)
                 return -ENOMEM;
         return hark_limits_complete(&server->params.limits, &server->params.limits);
 }

@@ -39,7 +39,8 @@ struct hark_loop {
         bool is_in_callback; /* also during a wait inside one */
         bool is_running;     /* hark_loop_run() is on the stack */
         struct hark_log log;
-        struct hark_pool *messages, *blocks;
+        struct hark_message_pools *messages;
+        struct hark_pool *blocks;
         uint8_t *scratch;
         int spin_us; /* of steps that are no waits */
         unsigned n_spins_missed, n_spins_to_skip;

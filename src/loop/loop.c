@@ -168,7 +168,7 @@ static void free_loop(hark_loop *loop)
         hark_timers_done(loop);
         hark_bell_done(loop);
         hark_close(loop->epoll_fd);
-        hark_pool_close(loop->messages);
+        hark_message_pools_close(loop->messages);
         hark_pool_close(loop->blocks);
         free(loop->scratch);
         free(loop);
@@ -195,7 +195,7 @@ static void run_last_posts(hark_loop *loop)
 
 static int allocate_what_it_lends(hark_loop *loop)
 {
-        loop->messages = hark_message_pool_new();
+        loop->messages = hark_message_pools_new();
         loop->blocks = hark_pool_new(HARK_BLOCK_SIZE, BLOCKS_KEPT);
         loop->scratch = malloc(HARK_SCRATCH_SIZE);
         if (loop->messages == NULL || loop->blocks == NULL || loop->scratch == NULL)
@@ -265,7 +265,7 @@ const struct hark_log *hark_loop_log(const hark_loop *loop)
         return &loop->log;
 }
 
-struct hark_pool *hark_loop_message_pool(hark_loop *loop)
+struct hark_message_pools *hark_loop_message_pools(hark_loop *loop)
 {
         return loop->messages;
 }

@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/message.h"
 #include "base/pool.h"
 
 /* --- io: a descriptor in the loop's epoll --------------------------------------------------- */
@@ -60,8 +61,9 @@ struct hark_timer;
 typedef void hark_timer_fn(struct hark_timer *timer);
 
 struct hark_timer {
-        struct hark_timer *child, *sibling, *previous; /* pairing heap; previous: NULL at the root */
-        hark_loop *loop;                               /* NULL: not running */
+        struct hark_timer *child, *sibling,
+                *previous; /* pairing heap; previous: NULL at the root */
+        hark_loop *loop;   /* NULL: not running */
         uint64_t due_ns;
         hark_timer_fn *on_due;
 };
@@ -87,7 +89,7 @@ typedef void hark_task_fn(struct hark_task *task);
 struct hark_task {
         struct hark_list link; /* hark_task_init() first */
         hark_task_fn *run;
-        unsigned round; /* chores: in which it ran last */
+        unsigned round;    /* chores: in which it ran last */
         const void *owner; /* callbacks: whose unref runs them at once, may be NULL */
 };
 
@@ -153,7 +155,7 @@ uint8_t *hark_loop_scratch(hark_loop *loop);
 
 const struct hark_log *hark_loop_log(const hark_loop *loop);
 
-struct hark_pool *hark_loop_message_pool(hark_loop *loop);
+struct hark_message_pools *hark_loop_message_pools(hark_loop *loop);
 
 /* Blocks of HARK_BLOCK_SIZE bytes for what comes and goes with every call: what is queued to be
  * sent, pending calls, requests. */

@@ -35,8 +35,9 @@ static bool stop_at_first(struct hark_tree_entry *entry, void *userdata)
         return false;
 }
 
-int hark_topics_init(struct hark_topics *topics)
+int hark_topics_init(struct hark_topics *topics, struct hark_message_pools *messages)
 {
+        topics->messages = messages;
         topics->tree = hark_tree_new();
         return topics->tree ? 0 : -ENOMEM;
 }
@@ -74,7 +75,7 @@ int hark_topics_publish(struct hark_topics *topics, const char *topic,
         if (!hark_topics_has_subscribers(topics, topic))
                 return 0;
         if (payload->size > COPIED_SIZE || payload->n_fds > 0) {
-                r = hark_message_new_copy(NULL, NULL, payload, &message);
+                r = hark_message_new_copy(topics->messages, NULL, payload, &message);
                 if (r < 0)
                         return r;
                 publication.message = message;

@@ -15,10 +15,12 @@
 
 #include <hark/message.h>
 
+#include "base/message.h"
 #include "names/tree.h"
 
 struct hark_topics {
         struct hark_tree *tree;
+        struct hark_message_pools *messages; /* of what is shared among subscribers */
 };
 
 struct hark_subscriber;
@@ -45,7 +47,7 @@ struct hark_subscriber {
 };
 
 /* 0; -ENOMEM. */
-int hark_topics_init(struct hark_topics *topics);
+int hark_topics_init(struct hark_topics *topics, struct hark_message_pools *messages);
 void hark_topics_done(struct hark_topics *topics);
 
 /* filter is valid. 0; -ENOMEM. */

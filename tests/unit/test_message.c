@@ -120,17 +120,16 @@ END_TEST
 
 START_TEST(comes_from_the_pool_if_it_fits)
 {
-        struct hark_pool *pool = hark_message_pool_new();
-        size_t fits = HARK_MESSAGE_BLOCK - sizeof(hark_message) - 16;
-        hark_message *small = hark_message_new(pool, fits, &no_strings);
-        hark_message *large = hark_message_new(pool, HARK_MESSAGE_BLOCK, &no_strings);
+        struct hark_message_pools *pools = hark_message_pools_new();
+        hark_message *small = hark_message_new(pools, HARK_MESSAGE_POOLED, &no_strings);
+        hark_message *large = hark_message_new(pools, HARK_MESSAGE_POOLED + 4096, &no_strings);
 
-        ck_assert_ptr_eq(small->pool, pool);
+        ck_assert_ptr_nonnull(small->pool);
         ck_assert_ptr_null(large->pool);
-        memset(small->data, 1, fits);
-        memset(large->data, 1, HARK_MESSAGE_BLOCK);
+        memset(small->data, 1, HARK_MESSAGE_POOLED);
+        memset(large->data, 1, HARK_MESSAGE_POOLED + 4096);
         hark_message_unref(large);
-        hark_pool_close(pool);
+        hark_message_pools_close(pools);
         hark_message_unref(small);
 }
 END_TEST
@@ -261,18 +260,18 @@ static void *ref_and_unref(void *argument)
 
 START_TEST(is_counted_across_threads)
 {
-        struct hark_pool *pool = hark_message_pool_new();
+        struct hark_message_pools *pools = hark_message_pools_new();
         struct hark_payload payload = hark_text("shared");
         pthread_t threads[N_THREADS];
         hark_message *message = NULL;
 
-        ck_assert_int_eq(hark_message_new_copy(pool, NULL, &payload, &message), 0);
+        ck_assert_int_eq(hark_message_new_copy(pools, NULL, &payload, &message), 0);
         for (size_t i = 0; i < N_THREADS; i++)
                 ck_assert_int_eq(
                         pthread_create(&threads[i], NULL, ref_and_unref, hark_message_ref(message)),
                         0);
         hark_message_unref(message);
-        hark_pool_close(pool);
+        hark_message_pools_close(pools);
         for (size_t i = 0; i < N_THREADS; i++)
                 pthread_join(threads[i], NULL);
 }

@@ -23,7 +23,7 @@ static struct hark_payload make_payload(const int *fds)
 
 START_TEST(a_message_is_copied_whole_or_not_at_all)
 {
-        struct hark_pool *pool = hark_message_pool_new();
+        struct hark_message_pools *pools = hark_message_pools_new();
         hark_message *message = NULL;
         int fds[2];
         struct hark_payload payload;
@@ -33,7 +33,7 @@ START_TEST(a_message_is_copied_whole_or_not_at_all)
         payload = make_payload(fds);
         FAULTS_FOR_EACH(n)
         {
-                int r = hark_message_new_copy(pool, "name", &payload, &message);
+                int r = hark_message_new_copy(pools, "name", &payload, &message);
 
                 if (!faults_stop())
                         break;
@@ -44,7 +44,7 @@ START_TEST(a_message_is_copied_whole_or_not_at_all)
         ck_assert_uint_ge(n_faults, 2);
         ck_assert_str_eq(hark_message_text(message), "hello");
         hark_message_unref(message);
-        hark_pool_close(pool);
+        hark_message_pools_close(pools);
         hark_close(fds[0]);
         hark_close(fds[1]);
 }
