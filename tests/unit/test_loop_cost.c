@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +131,27 @@ START_TEST(a_waiting_call_costs_one_epoll_wait)
                 make_call(&call);
         ck_assert_uint_eq(n_epoll_wait, N_ROUNDS);
         ck_assert_uint_eq(n_epoll_ctl + n_settime + n_write + n_read, 0);
+        close_call(&call);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(one_that_queues_outside_of_brackets_rings_the_bell_besides)
+{
+        struct call call;
+
+        loop = kit_new_loop();
+        open_call(&call);
+        forget_counts();
+        for (int i = 0; i < N_ROUNDS; i++) {
+                call.is_over = false;
+                hark_loop_queue_chore(loop, &call.chore);
+                ck_assert_int_eq(hark_loop_wait(loop, &call.is_over, 0), 0);
+        }
+        ck_assert_uint_eq(n_epoll_wait, N_ROUNDS);
+        ck_assert_uint_eq(n_write, N_ROUNDS);
+        ck_assert_uint_eq(n_read, N_ROUNDS);
+        ck_assert_uint_eq(n_epoll_ctl + n_settime, 0);
         close_call(&call);
         hark_loop_unref(loop);
 }
@@ -271,6 +293,32 @@ START_TEST(a_wait_does_not_spin_on_a_descriptor_of_the_user)
 }
 END_TEST
 
+static void on_child(pid_t pid, int wait_status, void *userdata)
+{
+        (void)pid;
+        ck_assert_int_eq(wait_status, 0);
+        kit_count(userdata);
+}
+
+START_TEST(a_wait_does_not_spin_on_a_child_that_ended)
+{
+        siginfo_t info;
+        unsigned n = 0;
+        pid_t pid = fork();
+
+        if (pid == 0)
+                _exit(0);
+        ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+        loop = kit_new_loop();
+        ck_assert_int_eq(hark_loop_add_child(loop, pid, on_child, &n, NULL), 0);
+        forget_counts();
+        wait_a_little();
+        ck_assert_uint_le(n_epoll_wait, 2);
+        kit_process_until(loop, &n, 1);
+        hark_loop_unref(loop);
+}
+END_TEST
+
 START_TEST(a_wait_does_not_wake_up_for_every_beat_of_a_timer)
 {
         unsigned n = 0;
@@ -284,7 +332,9 @@ START_TEST(a_wait_does_not_wake_up_for_every_beat_of_a_timer)
 }
 END_TEST
 
-FIXTURE_MAIN("loop_cost", a_waiting_call_costs_one_epoll_wait, so_does_one_inside_a_callback,
-             a_step_costs_one_epoll_wait, the_bell_is_rung_once_for_much_that_is_queued,
-             later_timers_do_not_set_the_timerfd, a_wait_does_not_spin_on_a_descriptor_of_the_user,
+FIXTURE_MAIN("loop_cost", a_waiting_call_costs_one_epoll_wait,
+             one_that_queues_outside_of_brackets_rings_the_bell_besides,
+             so_does_one_inside_a_callback, a_step_costs_one_epoll_wait,
+             the_bell_is_rung_once_for_much_that_is_queued, later_timers_do_not_set_the_timerfd,
+             a_wait_does_not_spin_on_a_descriptor_of_the_user,
              a_wait_does_not_wake_up_for_every_beat_of_a_timer)

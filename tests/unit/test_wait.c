@@ -274,12 +274,15 @@ static void on_signal(int signo, void *userdata)
 START_TEST(a_signal_ends_it_and_is_still_there_afterwards)
 {
         unsigned n_signals = 0;
+        sigset_t pending;
 
         loop = kit_new_loop();
         ck_assert_int_eq(hark_loop_add_signal(loop, SIGUSR1, on_signal, &n_signals, NULL), 0);
         raise(SIGUSR1);
         ck_assert_int_eq(wait_for(10000), -ECANCELED);
         ck_assert_int_eq(wait_for(10000), -ECANCELED);
+        ck_assert_int_eq(sigpending(&pending), 0);
+        ck_assert_int_eq(sigismember(&pending, SIGUSR1), 1);
         ck_assert_uint_eq(n_signals, 0);
         ck_assert(kit_is_readable(loop));
         kit_process_what_shows(loop);
