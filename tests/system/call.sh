@@ -47,13 +47,16 @@ echo_is_identical() {
         tr a-z A-Z <bytes | cmp - back
 }
 
-small_payloads_come_back_identical_over_every_transport_test() {
+small_echoes_are_identical() {
         local size
         for size in 0 1 31 32 33 4095 65535 65536 65537; do
                 make_bytes "$size" >bytes
-                for_each_transport echo_is_identical
-                rm -f x
+                echo_is_identical
         done
+}
+
+small_payloads_come_back_identical_over_every_transport_test() {
+        for_each_transport small_echoes_are_identical
 }
 
 a_mebibyte_comes_back_identical_over_every_transport_test() {

@@ -66,7 +66,7 @@ a	\xff\x00\n'
 notifications_as_json_test() {
         serve "unix:$PWD/x" --hub
         subscribe "$address" 'a.>' --count 2 --json
-        hark pub "$address" a.b $'"1"\n'
+        hark pub "$address" a.b '"1"'
         printf '\377' | hark pub "$address" a.c -
         ends_with 0
         json heard
@@ -74,7 +74,7 @@ notifications_as_json_test() {
         equals "$(field kind first)" notification
         equals "$(field topic first)" a.b
         equals "$(field sequence first)" 1
-        equals "$(field text first)" $'"1"\n'
+        equals "$(field text first)" '"1"'
         tail -n 1 heard >second
         equals "$(field sequence second)" 2
         equals "$(field base64 second)" /w==
@@ -137,6 +137,7 @@ a_killed_server_ends_a_subscription_with_5_test() {
         subscribe "$address" a
         kill -KILL "$pid"
         ends_with 5
+        equals "$(next_line "$words")" 'hark: lost an unknown number of a: connection lost'
         matches "$(next_line "$words")" "^hark: a at unix:$PWD/x: "
 }
 

@@ -199,9 +199,8 @@ a_transport_that_only_connects_is_wrong_usage_test() {
         fails 2 'exec:' hark serve 'exec:cat' --echo
 }
 
-a_conversation_over_standard_input_ends_with_its_peer_test() {
-        status_is 0 hark serve stdio: --echo </dev/null >said
-        equals "$(<said)" ''
+who_never_speaks_hark_over_standard_input_is_not_waited_for_test() {
+        fails 3 'spoken hark' hark serve stdio: --echo
 }
 
 run_tests

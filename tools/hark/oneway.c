@@ -29,6 +29,24 @@ static void on_refused(hark_client *client, const char *name, int status,
         oneway->status = complain_of_result(name, oneway->address, status, message);
 }
 
+/*
+ * Waits until the other side has read the message, and has had its turn to refuse it: it answers a
+ * flush while it reads, and handles what it has read before it reads on. So the second answer comes
+ * behind a refusal.
+ */
+static int wait_until_taken(hark_client *client, int timeout_ms)
+{
+        int64_t start_ms = now_ms();
+        int r = hark_client_flush(client, timeout_ms);
+
+        if (r == 0)
+                r = hark_client_flush(client, time_left_ms(start_ms, timeout_ms));
+        /* Waiting has held the callback of a refusal back. */
+        if (r == 0)
+                r = hark_loop_process(hark_client_loop(client), 0);
+        return r;
+}
+
 /* Returns an exit status. */
 static int hand_over(struct oneway *oneway, oneway_verb *verb, hark_client *client,
                      const char *name, const struct hark_payload *payload, int timeout_ms)
@@ -36,12 +54,8 @@ static int hand_over(struct oneway *oneway, oneway_verb *verb, hark_client *clie
         int r = verb(client, name, *payload);
 
         if (r == 0)
-                r = hark_client_flush(client, timeout_ms);
-        if (r != 0)
-                return complain_of_result(name, oneway->address, r, NULL);
-        /* The flush held the callback of a refusal back. */
-        hark_loop_process(hark_client_loop(client), 0);
-        return oneway->status;
+                r = wait_until_taken(client, timeout_ms);
+        return r == 0 ? oneway->status : complain_of_result(name, oneway->address, r, NULL);
 }
 
 int oneway_run(oneway_verb *verb, const struct oneway_options *options, char **operands)

@@ -3,7 +3,8 @@
  * hark serve: shell commands as methods, an echo, a hub, at any number of addresses.
  *
  * It ends on SIGINT and SIGTERM, and when all its addresses were conversations with one peer, stdio:
- * and pipe:, and each has left.
+ * and pipe:, and each has left, or has not said hello in time: of such a one the library tells
+ * nothing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -13,6 +14,8 @@
 #include "failure.h"
 #include "methods.h"
 #include "verb.h"
+
+#define HELLO_MS 10000
 
 struct serve_options {
         struct option_texts methods;
@@ -66,7 +69,8 @@ struct serve {
         hark_server *server;
         struct methods *methods;
         size_t n_addresses, n_conversations; /* the latter: stdio: and pipe: */
-        size_t n_left;                       /* conversations that are over */
+        size_t n_admitted, n_left;           /* peers, ever */
+        int status;                          /* an exit status */
 };
 
 static bool has_scheme(const char *address, const char *scheme)
@@ -90,6 +94,20 @@ static void on_signal(int signo, void *userdata)
         hark_loop_stop(serve->loop);
 }
 
+static bool is_only_conversations(const struct serve *serve)
+{
+        return serve->n_conversations == serve->n_addresses;
+}
+
+static int on_accept(hark_peer *peer, void *userdata)
+{
+        struct serve *serve = userdata;
+
+        (void)peer;
+        serve->n_admitted++;
+        return 0;
+}
+
 static void on_leave(hark_peer *peer, int reason, void *userdata)
 {
         struct serve *serve = userdata;
@@ -97,7 +115,21 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
         (void)peer;
         (void)reason;
         serve->n_left++;
-        if (serve->n_conversations == serve->n_addresses && serve->n_left == serve->n_addresses)
+        if (is_only_conversations(serve) && serve->n_left == serve->n_addresses)
+                hark_loop_stop(serve->loop);
+}
+
+/* Who has not come by now does not come any more. */
+static void on_hello_over(void *userdata)
+{
+        struct serve *serve = userdata;
+
+        serve->n_left += serve->n_addresses - serve->n_admitted;
+        if (serve->n_admitted == 0) {
+                complain("serve: nobody at the other end has spoken hark");
+                serve->status = EXIT_UNREACHED;
+        }
+        if (serve->n_left == serve->n_addresses)
                 hark_loop_stop(serve->loop);
 }
 
@@ -181,13 +213,20 @@ static int take_signals(struct serve *serve)
 static int prepare(struct serve *serve)
 {
         struct hark_server_params params = {
-                .is_hub = serve->options->is_hub, .on_leave = on_leave, .userdata = serve};
+                .is_hub = serve->options->is_hub,
+                .on_accept = on_accept,
+                .on_leave = on_leave,
+                .userdata = serve,
+                .limits.hello_ms = HELLO_MS,
+        };
         int r = hark_loop_new(&serve->loop);
 
         if (r == 0 && serve->options->is_verbose)
                 show_log(serve->loop);
         if (r == 0)
                 r = take_signals(serve);
+        if (r == 0 && is_only_conversations(serve))
+                r = hark_loop_add_timer(serve->loop, HELLO_MS, 0, on_hello_over, serve, NULL);
         if (r == 0)
                 r = hark_server_new(serve->loop, &params, &serve->server);
         if (r == 0)
@@ -209,7 +248,7 @@ static void count_addresses(struct serve *serve)
 static int run_serve(const void *userdata, char **operands)
 {
         const struct serve_options *options = userdata;
-        struct serve serve = {.options = options, .addresses = operands};
+        struct serve serve = {.options = options, .addresses = operands, .status = EXIT_GOOD};
         int r;
 
         if (options->methods.n_items == 0 && !options->has_echo && !options->is_hub) {
@@ -225,6 +264,7 @@ static int run_serve(const void *userdata, char **operands)
         if (r == EXIT_GOOD) {
                 announce(&serve);
                 hark_loop_run(serve.loop);
+                r = serve.status;
         }
         hark_server_unref(serve.server);
         methods_free(serve.methods);

@@ -86,7 +86,14 @@ static void take_notification(struct sub *sub, const struct hark_notification *n
 
 static const char *words_for_gap(const struct hark_notification *gap)
 {
-        return gap->reason == -ENOBUFS ? "subscriber too slow" : hark_reason(gap->reason, NULL);
+        switch (gap->reason) {
+        case -ENOBUFS:
+                return "subscriber too slow";
+        case -ECONNRESET:
+                return "connection lost";
+        default:
+                return hark_reason(gap->reason, NULL);
+        }
 }
 
 static void print_json_gap(const struct hark_notification *gap)
