@@ -337,4 +337,5 @@ FIXTURE_MAIN("loop_cost", a_waiting_call_costs_one_epoll_wait,
              so_does_one_inside_a_callback, a_step_costs_one_epoll_wait,
              the_bell_is_rung_once_for_much_that_is_queued, later_timers_do_not_set_the_timerfd,
              a_wait_does_not_spin_on_a_descriptor_of_the_user,
+             a_wait_does_not_spin_on_a_child_that_ended,
              a_wait_does_not_wake_up_for_every_beat_of_a_timer)
