@@ -75,7 +75,8 @@ struct hark_client_params {
         const char *name;          /**< as the server's side sees it; NULL: the program's */
         hark_server *serves;       /**< answers what the other side asks; on the same loop */
         int attempt_ms;            /**< for connecting, handshake included; 0: 5000 */
-        int spin_us;               /**< poll so long before sleeping; 0: default, -1: never */
+        int spin_us;               /**< waits poll so long before they sleep, while that pays; 0: 50,
+                                        -1: never */
         int ping_ms;               /**< give up a silent server after so long; 0: never */
         struct hark_limits limits; /**< what the server can make this process hold */
         uint64_t reserved[8];      /**< zero */

@@ -33,7 +33,8 @@ struct hark_server_params {
                               void *userdata);
         void *userdata;               /**< for the three above */
         bool is_hub;                  /**< pass on what clients publish, without on_publication */
-        int spin_us;                  /**< as hark_client_params.spin_us */
+        int spin_us;                  /**< its loop polls so long before it sleeps, while that pays: it
+                                           takes a CPU that is not otherwise needed; 0, -1: never */
         int ping_ms;                  /**< as hark_client_params.ping_ms */
         struct hark_limits limits;    /**< of each connection */
         uint32_t connections;         /**< of each listener; 0: 4096 */

@@ -197,6 +197,8 @@ int hark_server_new(hark_loop *loop, const struct hark_server_params *params,
         server->n_users = 1;
         server->loop = hark_loop_ref(loop);
         r = init_server(server, params);
+        if (r == 0)
+                hark_loop_set_spin(loop, server->params.spin_us);
         if (r < 0) {
                 free_server(server);
                 return r;

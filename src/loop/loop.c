@@ -22,7 +22,7 @@
 #define BLOCKS_KEPT 1024
 
 /* Where polling has not paid so often in a row, only one in 2 to the power of it waits polls. */
-#define MAX_SPINS_MISSED 6
+#define MAX_SPINS_MISSED 10
 
 static bool has_callbacks(const hark_loop *loop)
 {
@@ -35,23 +35,28 @@ static bool must_not_sleep(const hark_loop *loop)
         return !hark_list_is_empty(&loop->chores) || (!loop->is_holding && has_callbacks(loop));
 }
 
-static int poll_for(hark_loop *loop, int spin_us)
+/*
+ * Polls for at most spin_us. Whoever shall answer may need this very processor, so it is yielded
+ * first; to somebody who only computes, it may be gone for milliseconds. *ret_is_late: it was.
+ */
+static int poll_for(hark_loop *loop, int spin_us, bool *ret_is_late)
 {
-        uint64_t end_ns = hark_now_ns() + (uint64_t)spin_us * NS_PER_US;
+        uint64_t begin_ns = hark_now_ns(), bound_ns = (uint64_t)spin_us * NS_PER_US, spent_ns;
         int n;
 
         do {
-                n = hark_epoll_wait(loop, 0);
-                if (n != 0)
-                        return n;
                 (void)sched_yield();
-        } while (hark_now_ns() < end_ns);
-        return 0;
+                n = hark_epoll_wait(loop, 0);
+                spent_ns = hark_now_ns() - begin_ns;
+        } while (n == 0 && spent_ns < bound_ns);
+        *ret_is_late = spent_ns > 2 * bound_ns;
+        return n;
 }
 
 /* Polls if that is wanted and has lately paid. Returns as hark_epoll_wait(). */
 static int spin(hark_loop *loop, int spin_us)
 {
+        bool is_late;
         int n;
 
         if (spin_us <= 0)
@@ -60,8 +65,10 @@ static int spin(hark_loop *loop, int spin_us)
                 loop->n_spins_to_skip--;
                 return 0;
         }
-        n = poll_for(loop, spin_us);
-        if (n != 0)
+        n = poll_for(loop, spin_us, &is_late);
+        if (is_late)
+                loop->n_spins_missed = MAX_SPINS_MISSED;
+        else if (n != 0)
                 loop->n_spins_missed = 0;
         else if (loop->n_spins_missed < MAX_SPINS_MISSED)
                 loop->n_spins_missed++;
