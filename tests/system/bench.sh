@@ -38,7 +38,7 @@ what_cannot_be_measured_is_refused_test() {
 
 an_interrupted_bench_leaves_nothing_test() {
         mkfifo rows
-        hark bench --seconds 3600 --sizes 1 "unix:$PWD/x" >rows &
+        hark bench --seconds 600 --sizes 1 "unix:$PWD/x" >rows &
         started+=($!)
         exec {rows}<rows
         next_line "$rows"

@@ -33,7 +33,7 @@ static const struct option_spec bench_options[] = {
                 .offset = offsetof(struct bench_options, seconds),
                 .fallback = 20,
                 .min = 1,
-                .max = 3600,
+                .max = 600,
         },
         {
                 .name = "sizes",
@@ -58,7 +58,7 @@ struct bench {
         size_t n_sizes;
         struct placement placements[2];
         size_t n_placements;
-        double slice_s;
+        double row_s;
 };
 
 /* What is compared, between the same two CPUs. */
@@ -124,6 +124,7 @@ static void print_heading(const struct pair *pair, enum work work)
         printf("%s: %s, %s\n%12s %9s %-3s %9s %-3s %7s\n", pair->address,
                work == WORK_CALLS ? "a waiting call" : "notifications", pair->placement->words,
                "size", "floor", unit, "hark", unit, "ratio");
+        fflush(stdout);
 }
 
 static int complain_of_work(const struct pair *pair, const struct row *row, int error)
@@ -145,7 +146,7 @@ static int run_work(struct pair *pair, enum work work)
         for (size_t i = 0; i < bench->n_sizes; i++) {
                 struct row row = {.work = work, .size = bench->sizes[i]};
                 uint64_t n_lost = subject_lost(pair->sides.subject);
-                int r = measure(&pair->sides, bench->slice_s, &row);
+                int r = measure(&pair->sides, bench->row_s, &row);
 
                 if (r != 0)
                         return complain_of_work(pair, &row, r);
@@ -264,7 +265,7 @@ static int run_all(struct bench *bench, const char *const *addresses, size_t n_a
         size_t n_rows = n_addresses * bench->n_placements * 2 * bench->n_sizes;
         int r = EXIT_GOOD;
 
-        bench->slice_s = bench->options->seconds / ((double)n_rows * MEASURE_SLICES);
+        bench->row_s = bench->options->seconds / (double)n_rows;
         for (size_t i = 0; i < n_addresses && r == EXIT_GOOD; i++)
                 for (size_t j = 0; j < bench->n_placements && r == EXIT_GOOD; j++)
                         r = run_placement(bench, &bench->placements[j], addresses[i]);

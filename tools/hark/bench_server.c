@@ -88,6 +88,17 @@ static int prepare(struct bench_server *bench, const char *address)
         return r == 0 ? EXIT_GOOD : complain_of_listen(address, r);
 }
 
+/* For whoever has started this, unless standard output is the conversation itself. */
+static void announce(const struct bench_server *bench)
+{
+        const char *address = hark_server_address(bench->server, 0);
+
+        if (strcmp(address, "stdio:") == 0)
+                return;
+        puts(address);
+        fflush(stdout);
+}
+
 static int run_bench_server(const void *options, char **operands)
 {
         struct bench_server bench = {.buffer = calloc(1, BENCH_MAX_SIZE)};
@@ -99,8 +110,7 @@ static int run_bench_server(const void *options, char **operands)
         signal(SIGINT, SIG_IGN); /* the client ends it by leaving */
         r = prepare(&bench, operands[0]);
         if (r == EXIT_GOOD) {
-                printf("%s\n", hark_server_address(bench.server, 0));
-                fflush(stdout);
+                announce(&bench);
                 hark_loop_run(bench.loop);
         }
         hark_server_unref(bench.server);

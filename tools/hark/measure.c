@@ -12,8 +12,11 @@
 
 #include "stats.h"
 
-#define N_SLICES  11
-#define MAX_COUNT 100000000 /* of messages in a slice */
+#define MIN_SLICES  11
+#define MAX_SLICES  999
+#define MAX_SLICE_S 0.1       /* a signal is looked for between two slices */
+#define MAX_COUNT   100000000 /* of messages in a slice */
+#define OVERHEAD    6         /* slices that finding out how many messages fill one takes, about */
 
 static volatile sig_atomic_t is_interrupted;
 
@@ -42,39 +45,56 @@ static int work_on(const struct sides *sides, bool is_hark, const struct row *ro
         return r == 0 && is_interrupted ? -ECANCELED : r;
 }
 
-/* Finds how many messages fill a slice; the first ones warm up what there is to warm up. */
+/*
+ * Finds how many messages fill a slice; the first ones warm up what there is to warm up. It must have
+ * been right twice in a row: one interruption would make a few messages look like enough.
+ */
 static int calibrate(const struct sides *sides, bool is_hark, const struct row *row, double slice_s,
                      uint32_t *ret_n)
 {
-        double seconds = 0, n = 1;
-        int r = work_on(sides, is_hark, row, 1, &seconds);
+        double seconds, factor, n = 1;
+        int n_right = 0, r = 0;
 
-        while (r == 0 && seconds < slice_s / 4 && n * 4 < MAX_COUNT) {
-                n *= 4;
+        while (r == 0 && n_right < 2) {
                 r = work_on(sides, is_hark, row, (uint32_t)n, &seconds);
+                factor = slice_s / seconds;
+                n_right = factor < 2 || n * 2 > MAX_COUNT ? n_right + 1 : 0;
+                n *= factor < 4 ? factor : 4;
+                n = n < 1 ? 1 : n > MAX_COUNT ? MAX_COUNT : n;
         }
-        n = n * slice_s / seconds;
-        *ret_n = n < 1 ? 1 : n > MAX_COUNT ? MAX_COUNT : (uint32_t)n;
+        *ret_n = (uint32_t)n;
         return r;
 }
 
-int measure(const struct sides *sides, double slice_s, struct row *row)
+static size_t choose_slices(double seconds, double *ret_slice_s)
 {
-        double floor_s[N_SLICES], hark_s[N_SLICES];
+        double slice_s = seconds / (2 * MIN_SLICES + OVERHEAD);
+        double n;
+
+        slice_s = slice_s < MAX_SLICE_S ? slice_s : MAX_SLICE_S;
+        n = (seconds / slice_s - OVERHEAD) / 2;
+        *ret_slice_s = slice_s;
+        return n < MAX_SLICES ? (size_t)(n + 0.5) : MAX_SLICES;
+}
+
+int measure(const struct sides *sides, double seconds, struct row *row)
+{
+        double floor_s[MAX_SLICES], hark_s[MAX_SLICES], slice_s;
+        size_t n_slices = choose_slices(seconds, &slice_s);
         uint32_t floor_n = 1, hark_n = 1;
         int r = calibrate(sides, false, row, slice_s, &floor_n);
 
         if (r == 0)
                 r = calibrate(sides, true, row, slice_s, &hark_n);
-        for (size_t i = 0; i < N_SLICES && r == 0; i++) {
+        for (size_t i = 0; i < n_slices && r == 0; i++) {
                 r = work_on(sides, false, row, floor_n, &floor_s[i]);
                 if (r == 0)
                         r = work_on(sides, true, row, hark_n, &hark_s[i]);
         }
         if (r != 0)
                 return r;
-        row->floor_s = median(floor_s, N_SLICES) / floor_n;
-        row->hark_s = median(hark_s, N_SLICES) / hark_n;
+        row->floor_s = median(floor_s, n_slices) / floor_n;
+        row->hark_s = median(hark_s, n_slices) / hark_n;
         return 0;
 }
 

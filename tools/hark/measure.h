@@ -17,12 +17,8 @@ struct row {
         double floor_s, hark_s; /* per message; set by measure() */
 };
 
-/* How many slices go into a row, about: 11 of each side, and some for finding out how many messages
- * fill one. */
-#define MEASURE_SLICES 26
-
-/* Returns 0; -ECANCELED: a signal came; else what went wrong on one side. */
-int measure(const struct sides *sides, double slice_s, struct row *row);
+/* Takes about so many seconds. Returns 0; -ECANCELED: a signal came; else what went wrong on one side. */
+int measure(const struct sides *sides, double seconds, struct row *row);
 
 /* Has SIGINT and SIGTERM end a measurement, so that everything is cleaned up. */
 void measure_catch_signals(void);
