@@ -15,19 +15,24 @@
  *
  *         0             a reply
  *         > 0           a status: the other side answered no (enum hark_status)
- *         -ETIMEDOUT    it was sent, and no answer came in time
- *         -ECANCELED    hark_cancel(), hark_loop_stop(), a signal, or the client was let go of
+ *         -ETIMEDOUT    it was sent, and no answer came in time; or the timeout was 0
+ *         -ECANCELED    hark_cancel(); or, sent or not, the client was let go of, or hark_loop_stop()
+ *                       or a signal ended the wait
  *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out
  *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is
- *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less
+ *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less bytes
+ *         -EDQUOT       the same, of fds
  *
  * or it is refused before it begins, and then no callback runs:
  *
- *         -EINVAL -ENOMEM
+ *         -EINVAL       no name, a negative timeout, a status in the payload, ...
+ *         -ENOMEM
  *         -EMSGSIZE     larger than the other side takes
- *         -EAGAIN       the outgoing queue is full; on_room tells when it is not
+ *         -EAGAIN       the outgoing queue is full; on_room tells when it is not. hark_call() waits
+ *                       for that instead, and is -ENOTCONN if its time is over first.
  *         -EDQUOT       too many calls in flight, subscriptions, or fds in one message
  *         -EOPNOTSUPP   fds on a transport that carries none
+ *         -EBADF        one of the fds is not open; -EMFILE: none is left to duplicate it to
  *         -ENOTCONN     the client is closed
  */
 
@@ -52,14 +57,20 @@ struct hark_limits {
         size_t queue_size;        /**< bytes waiting to be sent; default 16 MiB, at least 4 KiB */
         uint32_t calls_in_flight; /**< requests of the other side being handled; default 1024 */
         uint32_t subscriptions;   /**< of the other side; default 4096 */
-        uint32_t fds_per_message; /**< default 16, at most 64 */
-        uint32_t hello_ms;        /**< until the other side has said hello; default 10000 */
-        uint64_t reserved[4];     /**< zero */
+        uint32_t
+                fds_per_message; /**< default 16, at most 64; of twice as many received ones may wait
+                                       to be handled */
+        uint32_t hello_ms;       /**< until the other side has said hello; default 10000 */
+        uint64_t reserved[4];    /**< zero */
 };
 
 /** A client's rarer wishes. All zeros: connect now or fail, offer nothing. */
 struct hark_client_params {
-        /** Told of every change of state; reason is why the connection ended, as -errno, else 0. */
+        /**
+         * Told of every change of state but the one that hark_client_unref() makes; reason is why the
+         * connection ended, as -errno (those of hark_connect(), and -ECONNRESET: it was lost, -EDQUOT:
+         * the other side made us queue too much), 0 after a goodbye.
+         */
         void (*on_state)(hark_client *client, int state, int reason, void *userdata);
         /** Told once the outgoing queue has room again after an -EAGAIN. */
         void (*on_room)(hark_client *client, void *userdata);
@@ -71,13 +82,15 @@ struct hark_client_params {
          */
         void (*on_refused)(hark_client *client, const char *name, int status,
                            const hark_message *message, void *userdata);
-        void *userdata;            /**< for the three above */
-        const char *name;          /**< as the server's side sees it; NULL: the program's */
-        hark_server *serves;       /**< answers what the other side asks; on the same loop */
-        int attempt_ms;            /**< for connecting, handshake included; 0: 5000 */
-        int spin_us;               /**< waits poll so long before they sleep, while that pays; 0: 50,
+        void *userdata;      /**< for the three above */
+        const char *name;    /**< as the server's side sees it, at most 255 bytes of it; NULL: the
+                                        program's */
+        hark_server *serves; /**< answers what the other side asks, which it sees as a peer; kept;
+                                        on the same loop, which so must be given */
+        int attempt_ms;      /**< for connecting, handshake included; 0: 5000 */
+        int spin_us;         /**< waits poll so long before they sleep, while that pays; 0: 50,
                                         -1: never */
-        int ping_ms;               /**< give up a silent server after so long; 0: never */
+        int ping_ms;         /**< give up a silent server after so long; 0: never */
         struct hark_limits limits; /**< what the server can make this process hold */
         uint64_t reserved[8];      /**< zero */
 };
@@ -98,7 +111,10 @@ struct hark_client_params {
  *         -ENOENT, -ECONNREFUSED: nobody listens there. -EACCES: not allowed to connect, or
  *         refused by the server. -EPERM: whoever serves it is not who may (see uid= in
  *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer.
- *         -EPROTO: it does not speak hark. -EDQUOT: the server's limit of connections.
+ *         -EPROTO: it does not speak hark. -ECONNRESET: it closed the connection without a word.
+ *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
+ *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, and others -EACCES; its words
+ *         go to the log.
  *         -ECANCELED: hark_loop_stop() or a signal ended the wait.
  *         -EMFILE, -ENFILE: no fd left.
  */
@@ -157,9 +173,11 @@ HARK_API int hark_client_flush(hark_client *client, int timeout_ms);
  * @param client must not be NULL
  * @param method such as "clock.Now": tokens of [A-Za-z0-9_-] joined by dots, at most 255 bytes
  * @param payload borrowed until this returns
- * @param timeout_ms for the whole call, connecting included; 0 is -ETIMEDOUT at once
+ * @param timeout_ms for the whole call, connecting included, 0 to HARK_FOREVER; 0 is -ETIMEDOUT at
+ *        once, and nothing is sent
  * @param ret_reply set whenever an answer came (result >= 0), also a failure; hark_message_unref()
- *        it in any case. May be NULL.
+ *        it in any case. Set to NULL if there was no memory for the answer (then the result is
+ *        HARK_RESOURCE_EXHAUSTED). May be NULL.
  * @return see the top of this file
  */
 HARK_API HARK_CHECKED int hark_call(hark_client *client, const char *method,
@@ -209,14 +227,16 @@ HARK_API int hark_send(hark_client *client, const char *method, struct hark_payl
  *
  * @param client must not be NULL
  * @param id from hark_invoke()
- * @return 0; -ENOENT: it has ended
+ * @return 0: its callback will be told; -ENOENT: it has ended
  */
 HARK_API int hark_cancel(hark_client *client, uint64_t id);
 
 enum hark_notification_kind {
         HARK_NOTIFICATION = 1, /* topic, message, sequence */
-        HARK_GAP = 2,         /* n_lost notifications of topic did not arrive; reason: -ENOBUFS this
-                                 subscriber was too slow, -ECONNRESET the connection was lost */
+        HARK_GAP = 2,         /* n_lost notifications of topic did not arrive; reason of the last of
+                                 them: -ENOBUFS this subscriber was too slow, -ECONNRESET the
+                                 connection was lost, -EMSGSIZE larger than this client takes,
+                                 -EOPNOTSUPP or -EDQUOT its fds could not be carried */
         HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */
 };
 
@@ -227,9 +247,9 @@ struct hark_notification {
         const char *topic;     /**< never NULL; the filter where no single topic is meant */
         hark_message *message; /**< HARK_NOTIFICATION: what was published; HARK_UNSUBSCRIBED by the
                                     server: its words for hark_reason(); else NULL; borrowed */
-        uint64_t sequence;     /**< numbers what this subscription matched, one by one from 1; for
-                                    HARK_GAP the first one lost */
-        uint64_t n_lost;       /**< HARK_GAP: how many; UINT64_MAX: unknown */
+        uint64_t sequence; /**< numbers what this subscription matched, one by one from 1, in the
+                                    order it was published; for HARK_GAP the first one lost */
+        uint64_t n_lost;   /**< HARK_GAP: how many; UINT64_MAX: unknown */
 };
 
 /**
@@ -258,9 +278,10 @@ struct hark_subscribe_params {
  * @param params may be NULL; copied
  * @param ret_id for hark_unsubscribe(); may be NULL
  * @return 0: @p on_notification is called until HARK_UNSUBSCRIBED, whose reason is -ECANCELED for
- *         hark_unsubscribe() and hark_client_unref(), -ECONNRESET or -ENOTCONN when the connection
- *         is lost or was never made, or a status if the server refuses. Negative, see the top of
- *         this file: it will not be called.
+ *         hark_unsubscribe() and hark_client_unref(), -ECONNRESET when the connection is lost, after
+ *         a HARK_GAP of unknown size, -ENOTCONN if it was never made, HARK_UNAVAILABLE when the server
+ *         said goodbye, or a status with which the server refuses. Negative, see the top of this file:
+ *         it will not be called.
  */
 HARK_API int hark_subscribe(hark_client *client, const char *filter,
                             hark_on_notification *on_notification, void *userdata,

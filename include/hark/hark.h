@@ -42,14 +42,13 @@
  *             you a reference; unref gives one back and takes NULL. What a callback is given is
  *             borrowed; ref what you keep. Getters take a NULL message for an empty one.
  * Callbacks   run in hark_loop_run(), hark_loop_process(), and in the unref that closes a client, a
- *             server or a loop; never in any other function, and never inside one another. The
- *             library holds a reference and no lock: a callback may remove, cancel, close and let
- *             go of anything, its own object included. What calls back an end calls it back exactly
- *             once.
+ *             server or a loop; never in any other function (but for hark_on_log, which may come
+ *             from any, and must not call back), and never inside one another. The library holds a
+ *             reference and no lock: a callback may remove, cancel, close and let go of anything, its
+ *             own object included. What calls back an end calls it back exactly once.
  * Threads     A loop, and every client, server, peer and request of it, belong to the thread that
  *             runs it. From any thread: hark_loop_post(), hark_loop_stop(), hark_message_ref(),
- *             hark_message_unref() and the getters of messages, and whatever
- *             takes no object. There is no hidden thread.
+ *             hark_message_unref() and the getters of messages, and whatever takes no object. There is no hidden thread.
  * Waiting     Only hark_call(), hark_client_flush(), hark_connect() without a loop, hark_loop_run()
  *             and hark_loop_process() wait. While one of the first three does, connections are
  *             served, but nobody's callbacks run. A signal that the loop takes ends such a wait
@@ -60,7 +59,7 @@
 
 #include <hark/types.h>     /* results, statuses, HARK_FOREVER */
 #include <hark/message.h>   /* what is sent and received */
-#include <hark/client.h>    /* asking: call, invoke, observe, send, subscribe, publish */
+#include <hark/client.h>    /* asking: call, invoke, send, subscribe, publish */
 #include <hark/server.h>    /* answering: methods, requests, peers */
 #include <hark/loop.h>      /* waiting: run, or nest in your own loop */
 #include <hark/transport.h> /* addresses, and what each transport can do */

@@ -43,11 +43,12 @@ struct hark_payload {
         size_t n_fds;     /**< at most 16, or what the other side's limit says */
         uint8_t encoding; /**< enum hark_encoding, or any number: what the bytes are, passed on */
         uint8_t priority; /**< 0 ordinary .. 7 most urgent */
-        int status;       /**< answering: not 0 = a failure, see hark_fail() */
-        const char *error_name;      /**< answering: "org.example.door.Jammed"; may be NULL */
-        const char *error_text;      /**< answering: for a human; may be NULL */
-        const hark_message *message; /**< set by hark_message_payload(): where data lies */
-        uint64_t reserved[8];        /**< zero; later wishes, -EINVAL where they are not known */
+        int status;       /**< answering: above 0 = a failure, an enum hark_status; else 0 */
+        const char *error_name; /**< answering: "org.example.door.Jammed"; may be NULL */
+        const char *error_text; /**< answering: for a human; may be NULL */
+        const hark_message
+                *message;     /**< set by hark_message_payload(): where data lies; else NULL */
+        uint64_t reserved[8]; /**< zero; later wishes, -EINVAL where they are not known */
 };
 
 /** Nothing to send: an empty payload. */

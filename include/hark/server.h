@@ -24,20 +24,23 @@ extern "C" {
 
 /** A server's rarer wishes. All zeros: who connects may call and subscribe, nobody may publish. */
 struct hark_server_params {
-        /** A client wants in: 0 admits it, anything else is the status it is refused with. */
+        /**
+         * A client wants in: 0 admits it, a status refuses it, and anything negative counts as
+         * HARK_PERMISSION_DENIED. Asked of the server that a client with .serves is connected to, too.
+         */
         int (*on_accept)(hark_peer *peer, void *userdata);
         /** An admitted one has gone; reason: 0 it said goodbye, else -errno. */
         void (*on_leave)(hark_peer *peer, int reason, void *userdata);
-        /** A client publishes: 0 passes it on to the subscribers, a status refuses it. */
+        /** A client publishes: 0 passes it on to the subscribers; else as on_accept. */
         int (*on_publication)(hark_peer *peer, const char *topic, hark_message *message,
                               void *userdata);
-        void *userdata;               /**< for the three above */
-        bool is_hub;                  /**< pass on what clients publish, without on_publication */
-        int spin_us;                  /**< its loop polls so long before it sleeps, while that pays: it
+        void *userdata;            /**< for the three above */
+        bool is_hub;               /**< pass on what clients publish, without on_publication */
+        int spin_us;               /**< its loop polls so long before it sleeps, while that pays: it
                                            takes a CPU that is not otherwise needed; 0, -1: never */
-        int ping_ms;                  /**< as hark_client_params.ping_ms */
-        struct hark_limits limits;    /**< of each connection */
-        uint32_t connections;         /**< of each listener; 0: 4096 */
+        int ping_ms;               /**< as hark_client_params.ping_ms */
+        struct hark_limits limits; /**< of each connection */
+        uint32_t connections;      /**< of each listener; 0: 4096 */
         uint32_t connections_per_uid; /**< of each listener; 0: 256 */
         uint32_t half_open;           /**< of each listener: without a hello yet; 0: 64 */
         uint64_t reserved[8];         /**< zero */
@@ -124,8 +127,9 @@ HARK_API const char *hark_server_address(const hark_server *server, size_t index
  * @param server must not be NULL
  * @param topic a name, as a method is
  * @param payload borrowed until this returns
- * @return 0, also when nobody listens; -EMSGSIZE: above 1 GiB. A subscriber that takes no message
- *         so large, or no fds, is told of a gap.
+ * @return 0, also when nobody listens; -EMSGSIZE: above 1 GiB less 4 KiB; -EBADF, -EMFILE: its fds
+ *         could not be duplicated; -ENOMEM: nobody got it. A subscriber that takes no message so
+ *         large, or no fds, is told of a gap.
  */
 HARK_API int hark_server_publish(hark_server *server, const char *topic,
                                  struct hark_payload payload);
@@ -164,9 +168,10 @@ HARK_API hark_request *hark_request_unref(hark_request *request);
  * @param request must not be NULL
  * @param payload borrowed until this returns; with a status it is a failure
  * @return 0: answered. -EALREADY: answered before. -ECANCELED, -ETIMEDOUT, -ECONNRESET: nobody
- *         waits for it any more, and on_cancel has been called. -EMSGSIZE: too large for this
+ *         waits for it any more, and on_cancel, if it is watched, has been called. -EMSGSIZE: too large for this
  *         client. -EAGAIN: the client does not read its replies, its queue is full.
  *         -EOPNOTSUPP: fds on a transport that carries none. -EDQUOT: more fds than it takes.
+ *         -EBADF, -EMFILE: they could not be duplicated. -ENOMEM.
  *         After a failure the request is unanswered: answer differently, or let go, and the caller
  *         is told what went wrong (HARK_REPLY_TOO_LARGE, HARK_RESOURCE_EXHAUSTED, ...).
  */
@@ -200,7 +205,7 @@ struct hark_request_events {
         /**
          * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET. Never after you answered, so
          * a request ends either by your answer or here, and here or there you free what belongs to
-         * it.
+         * it. Never for a request that expects no answer.
          */
         void (*on_cancel)(hark_request *request, int reason, void *userdata);
         void *reserved[5]; /**< NULL */
@@ -295,7 +300,7 @@ HARK_API const char *hark_peer_name(const hark_peer *peer);
  * Gives a client that asks this peer over its own connection, and ends with it.
  *
  * @param peer must not be NULL
- * @return borrowed, as long as the peer; NULL: no memory
+ * @return borrowed, as long as the peer; NULL: no memory, or the peer has gone
  */
 HARK_API hark_client *hark_peer_client(hark_peer *peer);
 

@@ -12,6 +12,8 @@
  *       > 0     only from hark_call() and in the callback of hark_invoke(): the other side
  *               answered, and its answer is a status: no
  *
+ * Only hark_message_take_fd() and hark_loop_fd() return something else, an fd.
+ *
  * So test `r == 0` or `r != 0`. `r < 0` asks a narrower question: "did no answer come at all?"
  */
 
@@ -36,7 +38,7 @@ extern "C" {
 
 typedef struct hark_loop hark_loop;       /* what waits: fds, timers, signals, children, posts */
 typedef struct hark_client hark_client;   /* the end that asks */
-typedef struct hark_server hark_server;   /* the end that answers: methods, topics, rules */
+typedef struct hark_server hark_server;   /* the end that answers: methods and topics */
 typedef struct hark_peer hark_peer;       /* a server's view of one client */
 typedef struct hark_request hark_request; /* one question that a handler was asked */
 typedef struct hark_message hark_message; /* what was received: bytes and attributes, immutable */
@@ -59,7 +61,7 @@ enum hark_status {
         HARK_DEADLINE_EXCEEDED = 4, /* somebody further on ran out of time; your own: -ETIMEDOUT */
         HARK_NOT_FOUND = 5,
         HARK_ALREADY_EXISTS = 6,
-        HARK_PERMISSION_DENIED = 7,  /* * a rule refuses; the text says which */
+        HARK_PERMISSION_DENIED = 7,  /* * on_accept or on_publication refuses */
         HARK_RESOURCE_EXHAUSTED = 8, /* * a limit of the other side; the text says which */
         HARK_FAILED_PRECONDITION = 9,
         HARK_ABORTED = 10,

@@ -508,10 +508,11 @@ void hark_conn_break(struct hark_conn *conn, const char *why)
                 hark_conn_fail(conn, -EPROTO, why);
 }
 
-void hark_conn_release(struct hark_conn *conn, size_t charge)
+void hark_conn_release(struct hark_conn *conn, struct hark_charge charge)
 {
-        assert(charge <= conn->received_size);
-        conn->received_size -= charge;
+        assert(charge.size <= conn->received.size && charge.n_fds <= conn->received.n_fds);
+        conn->received.size -= charge.size;
+        conn->received.n_fds -= charge.n_fds;
 }
 
 void hark_conn_flush(struct hark_conn *conn)

@@ -45,13 +45,19 @@ enum hark_conn_state {
 
 struct hark_conn;
 
+/* What a message that has come counts against the limits, until it has been dealt with. */
+struct hark_charge {
+        size_t size;
+        unsigned n_fds;
+};
+
 /* A message that has come. */
 struct hark_received {
         const struct hark_header *header;
         struct hark_span name;       /* for this call only */
         struct hark_span extensions; /* for this call only */
         hark_message *message;       /* handed over; NULL: it could not be kept (limit, memory) */
-        size_t charge;               /* for hark_conn_release() */
+        struct hark_charge charge;   /* for hark_conn_release() */
 };
 
 struct hark_role_ops {
@@ -65,10 +71,10 @@ struct hark_role_ops {
         /* The other side will handle no request above last_id. */
         void (*on_goaway)(struct hark_conn *conn, uint32_t last_id, void *userdata);
         void (*on_pong)(struct hark_conn *conn, uint32_t id, void *userdata);
-        /* A queued message will not leave: the other side takes none so large. Its slot is still
-         * set. */
-        void (*on_too_large)(struct hark_conn *conn, const struct hark_outgoing *outgoing,
-                             void *userdata);
+        /* A queued message will not leave: the other side, as its hello says, takes none so large
+         * (-EMSGSIZE), or none with so many fds (-EDQUOT). Its slot is still set. */
+        void (*on_unfit)(struct hark_conn *conn, const struct hark_outgoing *outgoing, int error,
+                         void *userdata);
         /* It is over; what was never sent still is in its slot. reason: 0 after a goodbye, else
          * -errno. */
         void (*on_closed)(struct hark_conn *conn, int reason, void *userdata);
@@ -110,9 +116,9 @@ struct hark_conn {
         struct hark_timer open_timer, ping_timer;
         bool has_heard; /* something came since the last look of ping_timer */
         bool is_ping_out;
-        size_t received_size;     /* charged and not released */
-        uint32_t next_id;         /* of messages we send, all types alike */
-        uint32_t last_request_id; /* highest that came */
+        struct hark_charge received; /* charged and not released */
+        uint32_t next_id;            /* of messages we send, all types alike */
+        uint32_t last_request_id;    /* highest that came */
         int ping_ms;
 };
 
@@ -182,7 +188,7 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
 void hark_conn_break(struct hark_conn *conn, const char *why);
 
 /* What was received has been dealt with. */
-void hark_conn_release(struct hark_conn *conn, size_t charge);
+void hark_conn_release(struct hark_conn *conn, struct hark_charge charge);
 
 /* Writes what is queued now, instead of before the loop sleeps. */
 void hark_conn_flush(struct hark_conn *conn);

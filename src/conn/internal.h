@@ -18,7 +18,7 @@
 /* What a message costs us besides its payload. */
 #define HARK_MESSAGE_OVERHEAD 256
 
-static inline size_t hark_conn_charge(size_t payload_size)
+static inline size_t hark_conn_cost(size_t payload_size)
 {
         return payload_size + HARK_MESSAGE_OVERHEAD;
 }

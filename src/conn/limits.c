@@ -31,9 +31,9 @@ int hark_limits_complete(const struct hark_limits *given, struct hark_limits *re
         if (complete_size(given->message_size, 16 * MIB, KIB, HARK_FRAME_MAX,
                           &limits.message_size) < 0)
                 return -EINVAL;
-        two_messages = 2 * hark_conn_charge(limits.message_size);
+        two_messages = 2 * hark_conn_cost(limits.message_size);
         if (complete_size(given->received_size, two_messages > 32 * MIB ? two_messages : 32 * MIB,
-                          hark_conn_charge(limits.message_size), SIZE_MAX,
+                          hark_conn_cost(limits.message_size), SIZE_MAX,
                           &limits.received_size) < 0 ||
             complete_size(given->queue_size, 16 * MIB, 4 * KIB, SIZE_MAX / 4, &limits.queue_size) <
                     0)

@@ -390,13 +390,13 @@ int hark_reader_filled(struct hark_reader *reader, size_t size, const char **ret
 }
 
 bool hark_reader_forget(struct hark_reader *reader, uint8_t type, uint32_t id, uint8_t priority,
-                        size_t *ret_total)
+                        struct hark_incoming *ret_forgotten)
 {
         struct hark_incoming *slot = &reader->fragmented[priority];
 
         if (!slot->is_active || slot->header.type != type || slot->header.id != id)
                 return false;
         forget_incoming(slot);
-        *ret_total = slot->total;
+        *ret_forgotten = *slot;
         return slot->is_kept;
 }

@@ -96,8 +96,8 @@ uint8_t *hark_reader_target(struct hark_reader *reader, size_t *ret_size);
 int hark_reader_filled(struct hark_reader *reader, size_t size, const char **ret_why);
 
 /* Forgets a request under way: its sender has cancelled it, and no more of it will come. Returns
- * whether there was one that was kept, and then its payload bytes in all. */
+ * whether there was one that was kept, and then what was known of it; its message is gone. */
 bool hark_reader_forget(struct hark_reader *reader, uint8_t type, uint32_t id, uint8_t priority,
-                        size_t *ret_total);
+                        struct hark_incoming *ret_forgotten);
 
 #endif

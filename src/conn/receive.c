@@ -12,15 +12,18 @@
 #include "conn/control.h"
 #include "conn/internal.h"
 
+/* How many messages full of fds one peer may make us hold: they come from our table of them. */
+#define RECEIVED_MESSAGES_OF_FDS 2
+
 /* Bytes read from one connection before the others have their turn. */
 #define READ_TURN (1024 * 1024)
 
-static void tell_too_large(const struct hark_outgoing *outgoing, void *userdata)
+static void tell_unfit(const struct hark_outgoing *outgoing, int error, void *userdata)
 {
         struct hark_conn *conn = userdata;
 
-        if (conn->asker.ops && conn->asker.ops->on_too_large)
-                conn->asker.ops->on_too_large(conn, outgoing, conn->asker.userdata);
+        if (conn->asker.ops && conn->asker.ops->on_unfit)
+                conn->asker.ops->on_unfit(conn, outgoing, error, conn->asker.userdata);
 }
 
 static int take_hello(struct hark_conn *conn, const hark_message *message, struct hark_span name,
@@ -31,8 +34,8 @@ static int take_hello(struct hark_conn *conn, const hark_message *message, struc
         if (r < 0)
                 return r;
         hark_conn_set_state(conn, HARK_CONN_ADMITTING);
-        hark_writer_drop_larger(&conn->writer, (size_t)conn->peer.message_size, tell_too_large,
-                                conn);
+        hark_writer_drop_unfit(&conn->writer, (size_t)conn->peer.message_size,
+                               conn->peer.fds_per_message, tell_unfit, conn);
         if (!conn->is_accepting)
                 hark_conn_open(conn);
         else if (conn->answerer.ops)
@@ -70,14 +73,19 @@ static bool is_answer(const struct hark_header *header)
         }
 }
 
+static struct hark_charge charge_of(const struct hark_header *header, size_t total)
+{
+        return (struct hark_charge){hark_conn_cost(total), header->n_fds};
+}
+
 /* No more of a request under way will come. */
 static void forget_cancelled(struct hark_conn *conn, const struct hark_header *cancel)
 {
-        size_t total;
+        struct hark_incoming forgotten;
 
         if (hark_reader_forget(&conn->reader, HARK_FRAME_REQUEST, cancel->id, cancel->priority,
-                               &total))
-                hark_conn_release(conn, hark_conn_charge(total));
+                               &forgotten))
+                hark_conn_release(conn, charge_of(&forgotten.header, forgotten.total));
 }
 
 static int route(struct hark_conn *conn, struct hark_received *received, const char **ret_why)
@@ -156,30 +164,46 @@ static int check_order(const struct hark_conn *conn, const struct hark_header *h
         return -EPROTO;
 }
 
+/* Counts a message against what its sender may make us keep. Returns the limit that it would
+ * exceed; NULL: none. */
+static const char *charge(struct hark_conn *conn, const struct hark_header *header, size_t total)
+{
+        struct hark_charge more = charge_of(header, total);
+        unsigned most_fds = RECEIVED_MESSAGES_OF_FDS * conn->limits.fds_per_message;
+
+        if (total > conn->limits.message_size)
+                return "larger than the limit for a message";
+        if (conn->received.size + more.size > conn->limits.received_size)
+                return "too much is received and not handled yet";
+        if (conn->received.n_fds + more.n_fds > most_fds)
+                return "too many file descriptors are received and not handled yet";
+        conn->received.size += more.size;
+        conn->received.n_fds += more.n_fds;
+        return NULL;
+}
+
 static int begin_message(struct hark_reader *reader, const struct hark_header *header,
                          const struct hark_frame *frame, size_t total, bool *ret_is_kept,
                          const char **ret_why)
 {
         struct hark_conn *conn = hark_container_of(reader, struct hark_conn, reader);
-        bool is_too_large = total > conn->limits.message_size;
+        const char *full = NULL;
         int r = check_order(conn, header, ret_why);
 
         if (r < 0)
                 return r;
-        if (is_too_large && !is_bounded(header)) {
+        if (total > conn->limits.message_size && !is_bounded(header)) {
                 *ret_why = "an answer larger than the limit that hello told";
                 return -EPROTO;
         }
-        *ret_is_kept = !is_bounded(header) ||
-                       (!is_too_large && conn->received_size + hark_conn_charge(total) <=
-                                                 conn->limits.received_size);
-        if (*ret_is_kept && is_bounded(header))
-                conn->received_size += hark_conn_charge(total);
-        else if (!*ret_is_kept && !is_answer(header))
+        *ret_is_kept = true;
+        if (is_bounded(header))
+                full = charge(conn, header, total);
+        if (full)
+                *ret_is_kept = false;
+        if (full && !is_answer(header))
                 hark_conn_refuse_message(conn, header, (const char *)frame->name.bytes,
-                                         frame->name.size, HARK_RESOURCE_EXHAUSTED,
-                                         is_too_large ? "larger than the limit for a message"
-                                                      : "too much is received and not handled yet");
+                                         frame->name.size, HARK_RESOURCE_EXHAUSTED, full);
         return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
 }
 
@@ -193,14 +217,13 @@ static int end_message(struct hark_reader *reader, const struct hark_incoming *i
                 .name = frame->name,
                 .extensions = frame->extensions,
                 .message = message,
-                .charge = incoming->is_kept && is_bounded(&incoming->header)
-                                  ? hark_conn_charge(incoming->total)
-                                  : 0,
         };
         int r;
 
         if (!incoming->is_kept && !is_answer(&incoming->header))
                 return 0; /* refused as it began */
+        if (incoming->is_kept && is_bounded(&incoming->header))
+                received.charge = charge_of(&incoming->header, incoming->total);
         if (message && received.name.size == 0)
                 received.name =
                         (struct hark_span){(const uint8_t *)message->name, strlen(message->name)};

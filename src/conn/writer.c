@@ -494,19 +494,31 @@ void hark_writer_sent(struct hark_writer *writer, const struct hark_plan *plan, 
         }
 }
 
-void hark_writer_drop_larger(struct hark_writer *writer, size_t message_size,
-                             void (*drop)(const struct hark_outgoing *outgoing, void *userdata),
-                             void *userdata)
+/* Why the other side would not take it, as -errno; 0: it would. */
+static int check_fit(const struct hark_outgoing *outgoing, size_t message_size, unsigned n_fds)
+{
+        if (outgoing->has_begun)
+                return 0;
+        if (outgoing->payload_size > message_size)
+                return -EMSGSIZE;
+        return outgoing->header.n_fds > n_fds ? -EDQUOT : 0;
+}
+
+void hark_writer_drop_unfit(struct hark_writer *writer, size_t message_size, unsigned n_fds,
+                            void (*drop)(const struct hark_outgoing *outgoing, int error,
+                                         void *userdata),
+                            void *userdata)
 {
         for (unsigned i = 0; i < HARK_PRIORITIES; i++) {
                 hark_list_for_each (link, &writer->queue[i]) {
                         struct hark_outgoing *outgoing =
                                 hark_container_of(link, struct hark_outgoing, link);
+                        int error = check_fit(outgoing, message_size, n_fds);
 
-                        if (outgoing->payload_size <= message_size || outgoing->has_begun)
+                        if (error == 0)
                                 continue;
                         unqueue(writer, outgoing);
-                        drop(outgoing, userdata);
+                        drop(outgoing, error, userdata);
                         free_outgoing(outgoing);
                 }
         }

@@ -143,10 +143,12 @@ void hark_writer_plan(struct hark_writer *writer, struct hark_plan *plan,
 void hark_writer_sent(struct hark_writer *writer, const struct hark_plan *plan, size_t n_bytes,
                       struct hark_send_budget *budget);
 
-/* Calls drop for every message whose payload is larger than message_size, of which nothing has left:
- * it has been taken out of its queue, its slot is still set, and it is freed afterwards. */
-void hark_writer_drop_larger(struct hark_writer *writer, size_t message_size,
-                             void (*drop)(const struct hark_outgoing *outgoing, void *userdata),
-                             void *userdata);
+/* Calls drop, with -EMSGSIZE or -EDQUOT, for every message whose payload is larger than message_size
+ * or that has more than n_fds fds, and of which nothing has left: it has been taken out of its queue,
+ * its slot is still set, and it is freed afterwards. */
+void hark_writer_drop_unfit(struct hark_writer *writer, size_t message_size, unsigned n_fds,
+                            void (*drop)(const struct hark_outgoing *outgoing, int error,
+                                         void *userdata),
+                            void *userdata);
 
 #endif

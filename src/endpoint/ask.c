@@ -83,15 +83,17 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
 
         if (r < 0 || timeout_ms < 0)
                 return -EINVAL;
-        if (timeout_ms == 0)
-                return -ETIMEDOUT;
-        question.deadline_ns = hark_deadline_ns(timeout_ms);
+        question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         hark_client_ref(client);
         r = start_when_room(client, &pending, &question);
         if (r == 0) {
                 r = hark_loop_wait(client->loop, &pending.is_over, hark_client_spin_us(client));
-                if (r < 0)
+                /* Interrupted is interrupted, sent or not: who repeats what was never sent would go
+                 * round in circles. */
+                if (r < 0) {
                         hark_calls_cancel(&client->calls, &pending);
+                        pending.result = r;
+                }
                 r = finish_call(&pending, ret_reply);
         }
         hark_client_unref(client);
@@ -127,7 +129,7 @@ int hark_invoke(hark_client *client, const char *method, struct hark_payload pay
 
         if (r < 0 || timeout_ms < 0 || !on_reply)
                 return -EINVAL;
-        question.deadline_ns = hark_deadline_ns(timeout_ms);
+        question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         return hark_calls_invoke(&client->calls, &question, on_reply, userdata, ret_id);
 }
 

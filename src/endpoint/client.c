@@ -146,17 +146,17 @@ static void on_pong(struct hark_conn *conn, uint32_t id, void *userdata)
                 client->is_flushed = true;
 }
 
-static void on_too_large(struct hark_conn *conn, const struct hark_outgoing *outgoing,
-                         void *userdata)
+static void on_unfit(struct hark_conn *conn, const struct hark_outgoing *outgoing, int error,
+                     void *userdata)
 {
         hark_client *client = userdata;
 
         (void)conn;
         if (outgoing->header.type == HARK_FRAME_REQUEST && outgoing->slot)
-                hark_calls_take_too_large(&client->calls, outgoing);
+                hark_calls_take_unfit(&client->calls, outgoing, error);
         else
-                hark_log(hark_loop_log(client->loop), LOG_WARNING,
-                         "not sent: larger than the other side takes");
+                hark_log(hark_loop_log(client->loop), LOG_WARNING, "not sent: %s",
+                         hark_reason(error, NULL));
 }
 
 static void drop_conn(hark_client *client)
@@ -173,7 +173,7 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
 
         (void)conn;
         hark_calls_end_all(&client->calls, is_ours ? -ECANCELED : -ECONNRESET);
-        hark_subscriptions_end_all(&client->subscriptions, is_ours ? -ECANCELED : -ECONNRESET);
+        hark_subscriptions_end_all(&client->subscriptions, is_ours ? -ECANCELED : reason);
         drop_conn(client);
         client->state = HARK_CLOSED;
         client->reason = reason;
@@ -187,7 +187,7 @@ static const struct hark_role_ops asker_ops = {
         .on_room = on_room,
         .on_goaway = on_goaway,
         .on_pong = on_pong,
-        .on_too_large = on_too_large,
+        .on_unfit = on_unfit,
         .on_closed = on_closed,
 };
 

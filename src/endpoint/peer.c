@@ -65,17 +65,20 @@ static void run_leave(struct hark_task *task)
 
 /* --- admission ------------------------------------------------------------------------------- */
 
-/* A status; 0: it may come in as far as the limits go. */
-static int check_limits(const hark_peer *peer)
+/* Which limit keeps it out, in words; NULL: none. */
+static const char *exceeded_limit(const hark_peer *peer)
 {
         const struct hark_server_params *params = &peer->server->params;
         uid_t uid = peer->credentials.uid;
 
-        if (!peer->accepting || uid == (uid_t)-1)
-                return 0;
-        if (hark_accepting_count_uid(peer->accepting, uid) <= params->connections_per_uid)
-                return 0;
-        return HARK_RESOURCE_EXHAUSTED;
+        if (!peer->accepting)
+                return NULL;
+        if (peer->accepting->n_peers - peer->accepting->n_half_open > params->connections)
+                return "too many connections";
+        if (uid != (uid_t)-1 &&
+            hark_accepting_count_uid(peer->accepting, uid) > params->connections_per_uid)
+                return "too many connections of this user";
+        return NULL;
 }
 
 static void admit(hark_peer *peer)
@@ -106,16 +109,16 @@ static void run_accept(struct hark_task *task)
 static void greet(hark_peer *peer)
 {
         struct hark_conn *conn = peer->conn;
-        int status;
+        const char *limit;
 
         peer->is_greeted = true;
         if (peer->accepting)
                 peer->accepting->n_half_open--;
         memcpy(peer->claimed_name, conn->peer_name, sizeof(peer->claimed_name));
         peer->credentials.claimed_pid = (pid_t)conn->peer.pid;
-        status = check_limits(peer);
-        if (status != 0)
-                hark_conn_refuse(conn, status, "too many connections of this user");
+        limit = exceeded_limit(peer);
+        if (limit)
+                hark_conn_refuse(conn, HARK_RESOURCE_EXHAUSTED, limit);
         else if (peer->server->params.on_accept)
                 hark_loop_queue_callback(peer->loop, &peer->accept_task);
         else
@@ -156,7 +159,7 @@ struct publication {
         hark_peer *peer;
         struct hark_conn *conn;
         hark_message *message;
-        size_t charge;
+        struct hark_charge charge;
         uint32_t id;
 };
 

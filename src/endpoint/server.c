@@ -25,18 +25,6 @@ static hark_peer *peer_of(struct hark_list *link)
 
 /* --- accepting ------------------------------------------------------------------------------- */
 
-/* Which limit keeps one more out; NULL: none. */
-static const char *full_limit(const struct hark_accepting *accepting)
-{
-        const struct hark_server_params *params = &accepting->server->params;
-
-        if (accepting->n_peers >= params->connections)
-                return "connections";
-        if (accepting->n_half_open >= params->half_open)
-                return "half_open";
-        return NULL;
-}
-
 static int accept_port(struct hark_accepting *accepting, struct hark_port *port)
 {
         hark_server *server = accepting->server;
@@ -61,12 +49,12 @@ static void on_port(struct hark_listener *listener, struct hark_port *port)
 {
         struct hark_accepting *accepting = listener->userdata;
         const struct hark_log *log = hark_loop_log(accepting->server->loop);
-        const char *limit = full_limit(accepting);
         int r;
 
-        if (limit) {
-                hark_log(log, LOG_WARNING, "%s: refused a connection: limit of %s reached",
-                         listener->address, limit);
+        /* The other limits are told when it has said hello; this one is against those who do not. */
+        if (accepting->n_half_open >= accepting->server->params.half_open) {
+                hark_log(log, LOG_WARNING, "%s: refused a connection: limit of half_open reached",
+                         listener->address);
                 hark_port_close(port);
                 return;
         }
@@ -178,7 +166,8 @@ static int init_server(hark_server *server, const struct hark_server_params *par
         if (params)
                 server->params = *params;
         fill_defaults(&server->params);
-        if (hark_methods_init(&server->methods) < 0 || hark_topics_init(&server->topics, hark_loop_message_pools(server->loop)) < 0)
+        if (hark_methods_init(&server->methods) < 0 ||
+            hark_topics_init(&server->topics, hark_loop_message_pools(server->loop)) < 0)
                 return -ENOMEM;
         return hark_limits_complete(&server->params.limits, &server->params.limits);
 }

@@ -44,7 +44,7 @@ struct delivery {
         struct hark_task task;
         struct subscription *subscription;
         struct hark_conn *conn; /* what charge is released to */
-        size_t charge;
+        struct hark_charge charge;
         hark_message *message; /* NOTIFICATION */
         struct hark_notification notification;
         char topic[HARK_NAME_MAX + 1]; /* GAP */
@@ -92,7 +92,7 @@ static struct delivery *new_delivery(struct subscription *subscription)
                 return NULL;
         delivery->subscription = subscription;
         delivery->conn = hark_conn_ref(all->conn);
-        delivery->charge = 0;
+        delivery->charge = (struct hark_charge){.size = 0};
         delivery->message = NULL;
         subscription->n_refs++;
         hark_task_init(&delivery->task, run_delivery, all->owner);
@@ -423,20 +423,28 @@ void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
                 take_notification(subscription, received);
 }
 
+static int end_reason(const struct subscription *subscription, int reason)
+{
+        if (reason == -ECANCELED)
+                return reason;
+        if (!subscription->is_standing)
+                return -ENOTCONN;
+        return reason == 0 ? HARK_UNAVAILABLE : -ECONNRESET;
+}
+
 void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int reason)
 {
-        bool is_lost = reason != -ECANCELED;
+        bool is_ours = reason == -ECANCELED, is_goodbye = reason == 0;
 
         hark_list_for_each (link, &subscriptions->all) {
                 struct subscription *subscription =
                         hark_container_of(link, struct subscription, link);
                 struct loss rest = {subscription->highest + 1, UINT64_MAX, -ECONNRESET, {NULL, 0}};
 
-                subscription->is_muted = !is_lost;
-                if (is_lost && subscription->is_standing)
+                subscription->is_muted = is_ours;
+                if (!is_ours && !is_goodbye && subscription->is_standing)
                         report_loss(subscription, &rest);
-                end_subscription(subscription,
-                                 is_lost && !subscription->is_standing ? -ENOTCONN : reason, NULL);
+                end_subscription(subscription, end_reason(subscription, reason), NULL);
         }
         hark_map_done(&subscriptions->by_id);
 }

@@ -47,7 +47,8 @@ int hark_subscriptions_remove(struct hark_subscriptions *subscriptions, uint64_t
 void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
                              struct hark_received *received);
 
-/* Ends all: -ECANCELED by our own wish, else because the connection is gone. */
+/* Ends all: -ECANCELED by our own wish; else the connection is gone, 0 after a goodbye, which leaves
+ * nothing unsaid, or -errno. */
 void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int reason);
 
 #endif

@@ -130,13 +130,19 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
         pending->calls = calls;
         pending->id = next_id(calls);
         pending->priority = question->payload->priority;
-        r = send_request(calls, question, pending->id, 0, &pending->outgoing);
+        r = question->deadline_ns == 0
+                    ? 0
+                    : send_request(calls, question, pending->id, 0, &pending->outgoing);
         if (r < 0)
                 return r;
         hark_map_add(&calls->pending, &pending->node, (uint32_t)pending->id);
         hark_list_push_back(&calls->all, &pending->link);
         calls->n_pending++;
-        hark_timer_start(calls->loop, &pending->deadline, question->deadline_ns, on_deadline);
+        if (question->deadline_ns == 0)
+                end_call(pending, -ETIMEDOUT, NULL);
+        else
+                hark_timer_start(calls->loop, &pending->deadline, question->deadline_ns,
+                                 on_deadline);
         return 0;
 }
 
@@ -232,14 +238,15 @@ void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id)
         }
 }
 
-void hark_calls_take_too_large(struct hark_calls *calls, const struct hark_outgoing *outgoing)
+void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing *outgoing,
+                           int error)
 {
         struct hark_pending_call *pending = find_by_wire_id(calls, outgoing->header.id);
 
         if (!pending || pending->outgoing != outgoing)
                 return;
         pending->outgoing = NULL; /* it is out of its queue already */
-        end_call(pending, -EMSGSIZE, NULL);
+        end_call(pending, error, NULL);
 }
 
 void hark_calls_end_all(struct hark_calls *calls, int reason)

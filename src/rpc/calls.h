@@ -10,7 +10,7 @@
  *                 --hark_calls_cancel()-------------> ended: -ECANCELED,   if never sent -ENOTCONN
  *                 --connection lost-----------------> ended: -ECONNRESET,  if never sent -ENOTCONN
  *                 --goaway below its id-------------> ended: -ENOTCONN
- *                 --larger than the other side takes> ended: -EMSGSIZE
+ *                 --more than the other side takes--> ended: -EMSGSIZE, -EDQUOT
  *
  * Ended exactly once, by end_call(), whichever comes first. The end of a call that waits is told to
  * the waiting function at once; the end of any other is queued as a callback of the loop.
@@ -56,7 +56,7 @@ struct hark_pending_call {
 struct hark_question {
         const char *method; /* a valid name */
         const struct hark_payload *payload;
-        uint64_t deadline_ns;
+        uint64_t deadline_ns; /* HARK_NEVER: none; 0: it is over before it begins */
 };
 
 void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner);
@@ -89,8 +89,9 @@ bool hark_calls_take(struct hark_calls *calls, struct hark_received *received);
 /* The other side handles no request above last_id. */
 void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id);
 
-/* A request will never leave: the other side takes none so large. */
-void hark_calls_take_too_large(struct hark_calls *calls, const struct hark_outgoing *outgoing);
+/* A request will never leave: the other side does not take it, for the reason of error. */
+void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing *outgoing,
+                           int error);
 
 /* Ends all: those that were sent with reason, the others with -ENOTCONN, or with reason as well if
  * it is -ECANCELED. */

@@ -28,7 +28,7 @@ struct hark_request {
         struct hark_list link; /* of unfinished */
         struct hark_requests *requests;
         hark_message *message;
-        size_t charge;
+        struct hark_charge charge;
         uint32_t id;
         uint8_t priority;
         bool is_one_way, is_cancel_told;
