@@ -28,7 +28,7 @@ _hark_addresses() {
                         fi
                 done < <(compgen -f -- "${1#unix:}")
         else
-                hark transports 2>/dev/null | sed -n '2,$s/^\([a-z]*\) .*/\1:/p'
+                hark transports 2>/dev/null | sed -n '2,/^$/s/^\([a-z]*\) .*/\1:/p'
         fi
 }
 

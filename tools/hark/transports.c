@@ -61,6 +61,10 @@ static void print_json_row(const struct hark_transport *transport)
         for (size_t i = 0; i < N_COLUMNS; i++)
                 printf(",\"%s\":%s", columns[i].json_key,
                        transport->capabilities & columns[i].bit ? "true" : "false");
+        fputs(",\"peer_death\":", stdout);
+        print_json_text(stdout, transport->peer_death);
+        fputs(",\"credentials\":", stdout);
+        print_json_text(stdout, transport->credentials);
         if (transport->max_frame)
                 printf(",\"max_frame\":%zu}", transport->max_frame);
         else
@@ -86,6 +90,10 @@ static void print_table(void)
         print_heading();
         for (size_t i = 0; (transport = hark_transport_get(i)); i++)
                 print_row(transport);
+        printf("\n%-10s %-52s %s\n", "scheme", "the peer's death shows", "the kernel vouches for");
+        for (size_t i = 0; (transport = hark_transport_get(i)); i++)
+                printf("%-10s %-52s %s\n", transport->scheme, transport->peer_death,
+                       transport->credentials);
 }
 
 static int run_transports(const void *userdata, char **operands)
