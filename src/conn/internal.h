@@ -7,6 +7,7 @@
  *
  *         conn.c     its life: states, opening, closing, and what is to be sent
  *         receive.c  what comes in
+ *         transmit.c what goes out
  *         control.c  what it says in its own name
  *         limits.c   defaults and bounds
  *         reader.c   bytes in, messages out      these two know nothing of connections
@@ -51,6 +52,12 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read);
 
 /* Reads until nothing is there, or the others shall have their turn. */
 void hark_conn_read_turn(struct hark_conn *conn);
+
+/* Whether frames may leave now: the accepting end is silent until it has admitted the other. */
+bool hark_conn_may_flush(const struct hark_conn *conn);
+
+/* Writes until nothing more leaves. 0; negative: it is lost. */
+int hark_conn_write_all(struct hark_conn *conn);
 
 /* As the log calls the other side. */
 const char *hark_conn_peer_name(const struct hark_conn *conn);

@@ -14,59 +14,13 @@
  * between two of them. What a port takes of a frame is remembered, and the rest of that frame goes
  * first next time.
  *
- * A small payload is copied behind its header, so that a frame is one piece of memory; a larger one
- * lies in a message, of which several outgoing ones may hold a reference (a notification to many).
- *
  * Pure but for memory: the writer plans and accounts, the connection sends.
  */
 
-#include "base/list.h"
-#include "base/message.h"
+#include "conn/outgoing.h"
 #include "transport/transport.h"
-#include "wire/frame.h"
 
 #define HARK_CHUNK (64 * 1024) /* payload bytes of a fragment: what an urgent frame waits for */
-
-/* Queued messages that belong together, in the order they came, as long as they may be taken back:
- * what one subscriber has not yet been sent. */
-struct hark_outgoing_group {
-        struct hark_list queued;
-        size_t n_queued, queued_size;
-};
-
-struct hark_outgoing {
-        struct hark_list link; /* of queue[header.priority] */
-        /* Where its sender remembers it; set to NULL once it can no longer be taken back, because
-         * the first byte of it leaves or because it is dropped. May be NULL. */
-        struct hark_outgoing **slot;
-        struct hark_outgoing_group *group; /* which of them may be taken back; may be NULL */
-        struct hark_list group_link;
-        struct hark_header header;
-        uint64_t deadline_ns;  /* becomes time left when it leaves; HARK_NEVER: none */
-        hark_message *message; /* holds payload and fds; NULL: payload lies behind the prefix */
-        const uint8_t *payload;
-        size_t payload_size, prefix_size;
-        size_t offset;          /* payload bytes whose frames have left */
-        size_t charge;          /* what it counts in queued_size */
-        bool has_begun;         /* a frame of it has left */
-        bool is_given_up;       /* no further fragment of it leaves */
-        struct hark_pool *pool; /* NULL: from malloc */
-        uint8_t bytes[];        /* header, prefix (name and extensions), small payload, padding */
-};
-
-/* What is to be sent, before it is queued. */
-struct hark_send {
-        uint8_t type, flags;
-        uint8_t priority;
-        uint32_t id, status, sequence;
-        const char *name; /* may be NULL */
-        size_t name_size;
-        const struct hark_payload *payload; /* data, fds, encoding, error_*; may be NULL */
-        hark_message *message;              /* instead of payload: bytes and fds to share */
-        struct hark_span extensions;        /* as hark_extensions_finish() made them */
-        uint64_t deadline_ns;               /* HARK_NEVER: none */
-        struct hark_outgoing_group *group;
-};
 
 struct hark_planned_frame {
         struct hark_outgoing *outgoing;
@@ -111,8 +65,6 @@ static inline bool hark_writer_is_empty(const struct hark_writer *writer)
 {
         return writer->filled == 0;
 }
-
-void hark_outgoing_group_init(struct hark_outgoing_group *group);
 
 /*
  * Makes an outgoing message and queues it behind the others of its priority; copies what send

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * What goes out on a connection: whether it may be queued at all, and writing it to the port, before
+ * the loop sleeps, in as few system calls as there is room for.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "conn/internal.h"
+
+/* How far the library's own answers may pile up beyond the queue's limit. */
+#define CONTROL_SLACK (1024 * 1024)
+
+/* Whether frames may leave: the accepting end is silent until it has admitted the other. */
+bool hark_conn_may_flush(const struct hark_conn *conn)
+{
+        if (conn->cannot_send || !conn->port->is_open)
+                return false;
+        return conn->state == HARK_CONN_OPEN || conn->state == HARK_CONN_LEAVING ||
+               (conn->state == HARK_CONN_GREETING && !conn->is_accepting);
+}
+
+static void want(struct hark_conn *conn, bool to_write)
+{
+        unsigned events = HARK_PORT_READABLE | (to_write ? HARK_PORT_WRITABLE : 0);
+
+        conn->port->transport->want(conn->port, events);
+}
+
+static void tell_room(struct hark_conn *conn)
+{
+        if (!conn->is_starved || conn->writer.queued_size > conn->limits.queue_size / 2)
+                return;
+        conn->is_starved = false;
+        if (conn->asker.ops && conn->asker.ops->on_room)
+                conn->asker.ops->on_room(conn, conn->asker.userdata);
+        if (conn->answerer.ops && conn->answerer.ops->on_room)
+                conn->answerer.ops->on_room(conn, conn->answerer.userdata);
+}
+
+/* One send. 1: all that was planned has left; 0: nothing more leaves now; negative: it is lost. */
+static int write_some(struct hark_conn *conn)
+{
+        struct hark_send_budget all = {SIZE_MAX, UINT32_MAX, true};
+        struct hark_send_budget *budget = hark_conn_has_greeted(conn) ? &all : &conn->early;
+        struct hark_plan plan;
+        ssize_t n;
+
+        hark_writer_plan(&conn->writer, &plan, *budget);
+        if (plan.n_frames == 0)
+                return 0;
+        n = conn->port->transport->send(conn->port, plan.frames, plan.n_frames);
+        if (n == -EAGAIN) {
+                want(conn, true);
+                return 0;
+        }
+        if (n < 0)
+                return (int)n;
+        hark_writer_sent(&conn->writer, &plan, (size_t)n, budget);
+        if ((size_t)n == plan.size)
+                return 1;
+        want(conn, true);
+        return 0;
+}
+
+/* Writes until nothing more leaves. 0; negative: it is lost. */
+int hark_conn_write_all(struct hark_conn *conn)
+{
+        int r = 1;
+
+        while (r > 0 && !hark_writer_is_empty(&conn->writer))
+                r = write_some(conn);
+        if (r >= 0 && hark_writer_is_empty(&conn->writer))
+                want(conn, false);
+        return r < 0 ? r : 0;
+}
+
+/* Sending failed: what the other side said before it went, such as why, is still to be read. */
+static void send_failed(struct hark_conn *conn, int error)
+{
+        size_t n_read = 0;
+
+        conn->cannot_send = true;
+        while (conn->state != HARK_CONN_CLOSED && hark_conn_read_some(conn, &n_read) > 0)
+                ;
+        if (conn->state != HARK_CONN_CLOSED)
+                hark_conn_close_at_end(conn, error);
+}
+
+/* It asks, and does not read our answers, which are beyond what any limit is for. */
+static bool is_overrun(const struct hark_conn *conn)
+{
+        return conn->writer.queued_size >
+               conn->limits.queue_size + conn->peer.message_size + CONTROL_SLACK;
+}
+
+static void close_overrun(struct hark_conn *conn)
+{
+        hark_log(hark_loop_log(conn->loop), LOG_WARNING,
+                 "%s asks and does not read the answers: closed (queue_size %zu)",
+                 hark_conn_peer_name(conn), conn->limits.queue_size);
+        hark_conn_close_now(conn, -EDQUOT);
+}
+
+static void flush(struct hark_conn *conn)
+{
+        int r;
+
+        if (conn->state == HARK_CONN_CLOSED || !hark_conn_may_flush(conn))
+                return;
+        r = hark_conn_write_all(conn);
+        if (r < 0)
+                send_failed(conn, r);
+        else if (is_overrun(conn))
+                close_overrun(conn);
+        else if (conn->state == HARK_CONN_LEAVING && hark_writer_is_empty(&conn->writer))
+                hark_conn_close_now(conn, 0);
+        else
+                tell_room(conn);
+}
+
+bool hark_conn_can_send(const struct hark_conn *conn)
+{
+        return conn->state < HARK_CONN_LEAVING && !conn->has_goaway && !conn->cannot_send;
+}
+
+static int check_fds(const struct hark_conn *conn, size_t n_fds)
+{
+        size_t most = hark_conn_has_greeted(conn) ? conn->peer.fds_per_message : HARK_PORT_FDS;
+
+        if (n_fds == 0)
+                return 0;
+        if (!(conn->port->transport->public.capabilities & HARK_CAN_PASS_FDS))
+                return -EOPNOTSUPP;
+        return n_fds <= most && n_fds <= HARK_PORT_FDS ? 0 : -EDQUOT;
+}
+
+/* Whether the other side takes it; what it takes is known from its hello on. */
+static int check_send(const struct hark_conn *conn, const struct hark_send *send)
+{
+        size_t size = send->message ? send->message->size : send->payload ? send->payload->size : 0;
+        size_t n_fds = send->message   ? send->message->n_fds
+                       : send->payload ? send->payload->n_fds
+                                       : 0;
+
+        if (!hark_conn_can_send(conn))
+                return -ENOTCONN;
+        if (size > HARK_FRAME_MAX - HARK_PREFIX_MAX ||
+            (hark_conn_has_greeted(conn) && size > conn->peer.message_size))
+                return -EMSGSIZE;
+        return check_fds(conn, n_fds);
+}
+
+int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
+                   struct hark_outgoing **slot)
+{
+        int r = check_send(conn, send);
+
+        if (r < 0)
+                return r;
+        if (conn->writer.queued_size >= conn->limits.queue_size) {
+                conn->is_starved = true;
+                return -EAGAIN;
+        }
+        r = hark_writer_queue(&conn->writer, send, slot);
+        if (r == 0)
+                hark_loop_queue_chore(conn->loop, &conn->flush_task);
+        return r;
+}
+
+int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
+{
+        return hark_conn_send_before(conn, send, NULL, NULL);
+}
+
+int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
+                          struct hark_outgoing *position, struct hark_outgoing **slot)
+{
+        int r;
+
+        if (conn->state == HARK_CONN_CLOSED)
+                return -ENOTCONN;
+        r = position ? hark_writer_queue_before(&conn->writer, send, position, slot)
+                     : hark_writer_queue(&conn->writer, send, slot);
+        if (r == 0)
+                hark_loop_queue_chore(conn->loop, &conn->flush_task);
+        return r;
+}
+
+void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing)
+{
+        hark_writer_withdraw(&conn->writer, outgoing);
+}
+
+void hark_conn_flush(struct hark_conn *conn)
+{
+        hark_conn_ref(conn);
+        flush(conn);
+        hark_conn_unref(conn);
+}
