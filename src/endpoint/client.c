@@ -40,12 +40,18 @@ static void run_state(struct hark_task *task)
                 tell_state(client, HARK_CLOSED, client->reason);
 }
 
+/* A callback that nobody wants would keep the loop's descriptor readable all the same. */
+static void queue_state(hark_client *client)
+{
+        if (client->params.on_state)
+                hark_loop_queue_callback(client->loop, &client->state_task);
+}
+
 static void run_room(struct hark_task *task)
 {
         hark_client *client = hark_container_of(task, struct hark_client, room_task);
 
-        if (client->params.on_room)
-                client->params.on_room(client, client->params.userdata);
+        client->params.on_room(client, client->params.userdata);
 }
 
 /* A refusal of what expects no answer, on its way to on_refused. */
@@ -96,7 +102,7 @@ static void on_open(struct hark_conn *conn, void *userdata)
         client->state = HARK_CONNECTED;
         client->was_open = true;
         client->is_settled = true;
-        hark_loop_queue_callback(client->loop, &client->state_task);
+        queue_state(client);
 }
 
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
@@ -126,7 +132,8 @@ static void on_room(struct hark_conn *conn, void *userdata)
 
         (void)conn;
         client->has_room = true;
-        hark_loop_queue_callback(client->loop, &client->room_task);
+        if (client->params.on_room)
+                hark_loop_queue_callback(client->loop, &client->room_task);
 }
 
 static void on_goaway(struct hark_conn *conn, uint32_t last_id, void *userdata)
@@ -178,7 +185,7 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
         client->state = HARK_CLOSED;
         client->reason = reason;
         client->is_settled = client->is_flushed = client->has_room = true;
-        hark_loop_queue_callback(client->loop, &client->state_task);
+        queue_state(client);
 }
 
 static const struct hark_role_ops asker_ops = {
@@ -217,6 +224,7 @@ static void close_client(hark_client *client)
         struct hark_conn *conn = client->conn;
 
         client->params.on_state = NULL;
+        hark_task_cancel(&client->room_task);
         if (conn && client->is_owner) {
                 hark_conn_close(conn, -ECANCELED);
         } else if (conn) {
