@@ -13,6 +13,9 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 
+_Static_assert(HARK_HEADER_SIZE + HARK_NAME_MAX + 1 + HARK_EXTENSIONS_MAX <= HARK_PREFIX_MAX,
+               "what a prefix can be fits into what is kept of it");
+
 static size_t smaller(size_t a, size_t b)
 {
         return a < b ? a : b;
@@ -212,6 +215,15 @@ static int begin_frame(struct hark_reader *reader, const uint8_t *body, size_t b
         return end_frame(reader, reader->incoming == &reader->single ? &frame : &nothing, ret_why);
 }
 
+/* One that says it may be ignored: all of it is as good as padding, and its fds are nobody's. */
+static int ignore_frame(struct hark_reader *reader, const char **ret_why)
+{
+        struct hark_incoming nobody = {.message = NULL};
+
+        begin_padding(reader, hark_align8(reader->header.size));
+        return claim_fds(reader, &nobody, ret_why);
+}
+
 /*
  * Tries to begin a frame with the bytes at hand. Returns 0 with *ret_taken; 1: more bytes are needed
  * to begin; negative: as hark_reader_feed().
@@ -228,20 +240,14 @@ static int parse_prefix(struct hark_reader *reader, const uint8_t *bytes, size_t
         if (r < 0)
                 return r;
         if (!hark_frame_type_is_known(reader->header.type)) {
-                /* One that says it may be ignored: all of it is as good as padding. */
-                begin_padding(reader, hark_align8(reader->header.size));
                 *ret_taken = HARK_HEADER_SIZE;
-                return 0;
+                return ignore_frame(reader, ret_why);
         }
         bytes += HARK_HEADER_SIZE;
         body_size = smaller(size - HARK_HEADER_SIZE, reader->header.size);
         r = hark_frame_prefix_size(&reader->header, bytes, body_size, &prefix_size, ret_why);
         if (r < 0)
                 return r;
-        if (prefix_size > HARK_PREFIX_MAX - HARK_HEADER_SIZE) {
-                *ret_why = "name and extensions are larger than 4064 bytes";
-                return -EPROTO;
-        }
         if (body_size < prefix_size)
                 return 1;
         r = begin_frame(reader, bytes, body_size, prefix_size, &taken, ret_why);
