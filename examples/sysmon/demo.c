@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,13 +134,12 @@ static int prepare(struct demo *demo, const char *sysmon)
         return r == 0 ? start_server(demo) : r;
 }
 
-/* Whether every process that was started has ended, the exec: one too, which the library reaps. */
+/* Whether every process that was started for us has ended. The child of exec: ends when its connection
+ * does, and is no child of ours, but as the subreaper we adopt it. */
 static bool are_children_gone(hark_loop *loop)
 {
         for (int waited_ms = 0; waited_ms < END_MS; waited_ms += 10) {
-                siginfo_t info;
-
-                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+                if (waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD)
                         return true;
                 hark_loop_process(loop, 10);
         }
@@ -190,6 +190,7 @@ int main(int argc, char **argv)
         int r;
 
         setvbuf(stdout, NULL, _IOLBF, 0); /* to be seen live, also through a pipe */
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
         printf("hark %s: this machine, live, over %d transports\n", hark_version(), N_TRANSPORTS);
         r = prepare(&demo, argc > 1 ? argv[1] : NULL);
         if (r == 0)

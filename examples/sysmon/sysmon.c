@@ -5,16 +5,20 @@
  *
  *         sysmon [--every MS] ADDRESS...
  *
- * Prints each address it serves. SIGTERM and SIGINT end it; so does the end of its only peer where it
- * is the child in `exec:sysmon stdio:`. What it offers stands in methods.h and topics.h.
+ * Prints each address it serves. SIGTERM and SIGINT end it; where it is the child in
+ * `exec:sysmon stdio:`, so does the end of that conversation. What it offers stands in methods.h and
+ * topics.h.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <hark/hark.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "methods.h"
 #include "topics.h"
@@ -54,22 +58,45 @@ static bool parse_options(int argc, char **argv, struct options *ret_options)
         return true;
 }
 
-static bool is_child(const struct options *options)
-{
-        return strcmp(options->addresses[0], "stdio:") == 0 && !options->addresses[1];
-}
-
 static void on_signal(int signo, void *userdata)
 {
         (void)signo;
         hark_loop_stop(userdata);
 }
 
-static void on_last_leave(hark_peer *peer, int reason, void *userdata)
+static void on_hangup(int fd, uint32_t events, void *userdata)
 {
-        (void)peer;
-        (void)reason;
+        (void)fd;
+        (void)events;
         hark_loop_stop(userdata);
+}
+
+/* Also where the other end goes before it has said a word of hark, of which on_leave would not tell.
+ * Listening moves stdin away, so it is looked at by another number. */
+static int end_with_stdin(hark_loop *loop)
+{
+        int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+        if (fd < 0)
+                return -errno;
+        return hark_loop_add_fd(loop, fd, 0, on_hangup, loop,
+                                NULL); /* 0: EPOLLHUP is always told */
+}
+
+static bool is_conversation(const char *address)
+{
+        return strcmp(address, "stdio:") == 0;
+}
+
+static int prepare(hark_loop *loop, const struct options *options)
+{
+        int r = hark_loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
+
+        if (r == 0)
+                r = hark_loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
+        if (r == 0 && is_conversation(options->addresses[0]) && !options->addresses[1])
+                r = end_with_stdin(loop);
+        return r;
 }
 
 /* Sets *ret_failed to the address that could not be served, if it is one that failed. */
@@ -82,7 +109,8 @@ static int listen_everywhere(hark_server *server, char **addresses, const char *
                         *ret_failed = addresses[i];
                         return r;
                 }
-                puts(hark_server_address(server, i));
+                if (!is_conversation(addresses[i]))
+                        puts(hark_server_address(server, i));
         }
         fflush(stdout);
         return 0;
@@ -101,7 +129,6 @@ static int run(hark_loop *loop, hark_server *server, int period_ms)
 
 int main(int argc, char **argv)
 {
-        struct hark_server_params params = {0};
         const char *failed = "sysmon";
         struct options options;
         hark_loop *loop = NULL;
@@ -113,14 +140,10 @@ int main(int argc, char **argv)
                 return 2;
         }
         r = hark_loop_new(&loop);
-        params.userdata = loop;
-        params.on_leave = is_child(&options) ? on_last_leave : NULL;
         if (r == 0)
-                r = hark_loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
+                r = prepare(loop, &options);
         if (r == 0)
-                r = hark_loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
-        if (r == 0)
-                r = hark_server_new(loop, &params, &server);
+                r = hark_server_new(loop, NULL, &server);
         if (r == 0)
                 r = methods_offer(server);
         if (r == 0)

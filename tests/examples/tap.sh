@@ -8,10 +8,12 @@
 #         run_tests [PATTERN]
 #
 # Each runs in a subshell of its own, in an empty directory of its own, under `set -e`: the first
-# command that fails fails the test, and what it printed is shown. What it has started is killed.
-# Nothing sleeps: servers print a line when they serve, and everything else waits for an event.
+# command that fails fails the test, and what it printed is shown. What it has started is killed; what
+# that has started must have ended by itself.
+# No test sleeps: servers print a line when they serve, and everything else waits for an event.
 
 readonly patience_s=20 # for an event that comes at once unless something is broken
+readonly skipped=77    # an exit status
 
 # start COMMAND...: starts a server and waits for its first line.
 # Sets pid, address (that line) and output (the fd of the lines that follow).
@@ -67,6 +69,12 @@ ends_well() {
         fi
 }
 
+# skip REASON: ends the test, which counts neither as good nor as bad.
+skip() {
+        echo "$1"
+        exit "$skipped"
+}
+
 # equals ACTUAL EXPECTED, matches ACTUAL REGEX, contains ACTUAL TEXT
 equals() {
         [[ $1 == "$2" ]] || { printf '"%s" is not "%s"\n' "$1" "$2" && return 1; }
@@ -85,6 +93,27 @@ kill_what_was_started() {
                 kill -KILL "$one" 2>/dev/null || true
         done
         wait
+}
+
+# Whose environment names the test, however long ago its parent has gone.
+left_behind() {
+        grep -lzsxF "HARK_TEST=$HARK_TEST" /proc/[0-9]*/environ |
+                while IFS=/ read -r _ _ process _; do
+                        tr '\0' ' ' <"/proc/$process/cmdline"
+                        echo
+                done 2>/dev/null
+}
+
+# What is about to end may take its time to do so.
+wait_until_nothing_is_left() {
+        local end=$((SECONDS + patience_s))
+        while [[ -n $(left_behind) ]]; do
+                if ((SECONDS > end)); then
+                        echo "left behind: $(left_behind)"
+                        return 1
+                fi
+                sleep 0.02
+        done
 }
 
 run_one() {
@@ -107,10 +136,15 @@ run_tests() {
                 number=$((number + 1))
                 scratch=$(mktemp -d /tmp/hark-test-XXXXXX)
                 mkdir "$scratch/directory"
-                (run_one "$scratch/directory" "$name") >"$scratch/log" 2>&1 </dev/null
+                HARK_TEST=$scratch
+                (export HARK_TEST && run_one "$scratch/directory" "$name") \
+                        >"$scratch/log" 2>&1 </dev/null
                 status=$?
+                wait_until_nothing_is_left >>"$scratch/log" || status=1
                 if ((status == 0)); then
                         echo "ok $number - ${name%_test}"
+                elif ((status == skipped)); then
+                        echo "ok $number - ${name%_test} # SKIP $(tail -n 1 "$scratch/log")"
                 else
                         echo "not ok $number - ${name%_test}"
                         sed 's/^/# /' "$scratch/log"
