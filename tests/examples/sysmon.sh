@@ -120,8 +120,7 @@ it_ends_with_the_one_who_started_it_test() {
 
 it_ends_with_the_one_who_never_spoke_test() {
         set -o pipefail
-        : | status_is 0 sysmon stdio: | wc -c >said
-        matches "$(<said)" '^[1-9]' # its hello, into a pipe; a file it would not take
+        : | status_is 0 sysmon stdio: | cat >said # a pipe: a file as stdout it does not take
 }
 
 it_says_which_address_it_cannot_serve_test() {
