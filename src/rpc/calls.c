@@ -65,12 +65,15 @@ static void tell_end(struct hark_task *task)
         hark_message_unref(reply);
 }
 
-static void send_cancel(struct hark_calls *calls, const struct hark_pending_call *pending)
+/* status: HARK_DEADLINE_EXCEEDED; HARK_OK: it is our wish. */
+static void send_cancel(struct hark_calls *calls, const struct hark_pending_call *pending,
+                        enum hark_status status)
 {
         struct hark_send send = {
                 .type = HARK_FRAME_CANCEL,
                 .priority = pending->priority,
                 .id = (uint32_t)pending->id,
+                .status = status,
                 .deadline_ns = HARK_NEVER,
         };
 
@@ -84,9 +87,10 @@ static void on_deadline(struct hark_timer *timer)
                 hark_container_of(timer, struct hark_pending_call, deadline);
         struct hark_calls *calls = pending->calls;
 
-        /* The other side keeps the deadline too; this tells it of a request that is under way. */
+        /* The other side keeps the deadline too, but not by the same clock: it shall not count what we
+         * have ended among the calls in flight, nor wait for the rest of a request under way. */
         if (was_sent(pending) && calls->conn)
-                send_cancel(calls, pending);
+                send_cancel(calls, pending, HARK_DEADLINE_EXCEEDED);
         end_unanswered(pending, -ETIMEDOUT);
 }
 
@@ -193,7 +197,7 @@ int hark_calls_send(struct hark_calls *calls, const struct hark_question *questi
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending)
 {
         if (was_sent(pending) && calls->conn)
-                send_cancel(calls, pending);
+                send_cancel(calls, pending, HARK_OK);
         end_unanswered(pending, -ECANCELED);
 }
 

@@ -321,7 +321,8 @@ void hark_requests_take_cancel(struct hark_requests *requests, const struct hark
         hark_request *request = request_of(hark_map_find(&requests->by_id, header->id));
 
         if (request)
-                end_request(request, -ECANCELED);
+                end_request(request,
+                            header->status == HARK_DEADLINE_EXCEEDED ? -ETIMEDOUT : -ECANCELED);
 }
 
 void hark_requests_close(struct hark_requests *requests, int reason)
