@@ -135,7 +135,7 @@ static bool is_unchanged(const struct hark_payload *payload, const char *name)
 /* fds rule it out: whoever holds the same message could take them meanwhile. */
 static bool can_share(const struct hark_payload *payload, const char *name)
 {
-        return payload->message != NULL && payload->n_fds == 0 && payload->message->n_fds == 0 &&
+        return payload->message != NULL && payload->n_fds == 0 && payload->message->n_fds_left == 0 &&
                is_unchanged(payload, name);
 }
 

@@ -244,6 +244,21 @@ START_TEST(does_not_share_fds_that_could_be_taken_meanwhile)
 }
 END_TEST
 
+START_TEST(does_not_share_fds_that_were_not_to_be_passed_on)
+{
+        int fd = open_null();
+        hark_cleanup(hark_message_unrefp) hark_message *message = NULL, *forwarded = NULL;
+        struct hark_payload payload;
+
+        message = hark_message_new(NULL, 0, &no_strings);
+        ck_assert_int_eq(hark_message_take_over_fds(message, &fd, 1), 0);
+        payload = hark_message_payload(message);
+        payload.n_fds = 0;
+        forwarded = copy(NULL, payload);
+        ck_assert_int_eq(hark_message_take_fd(forwarded, 0), -ENOENT);
+}
+END_TEST
+
 static void *ref_and_unref(void *argument)
 {
         hark_message *message = argument;
@@ -282,4 +297,5 @@ FIXTURE_MAIN("message", payloads_say_what_they_were_made_of, no_message_is_an_em
              strings_need_no_terminator, comes_from_the_pool_if_it_fits,
              fds_are_duplicates_and_close_with_it, an_fd_is_taken_once_and_the_others_are_passed_on,
              a_bad_fd_copies_nothing, forwards_everything, shares_what_is_forwarded_unchanged,
-             does_not_share_fds_that_could_be_taken_meanwhile, is_counted_across_threads)
+             does_not_share_fds_that_could_be_taken_meanwhile,
+             does_not_share_fds_that_were_not_to_be_passed_on, is_counted_across_threads)

@@ -237,15 +237,15 @@ END_TEST
 START_TEST(a_beat_that_was_missed_is_left_out)
 {
         hark_loop *loop = kit_new_loop();
-        uint64_t late_ns = hark_deadline_ns(20);
+        uint64_t late_ns = hark_deadline_ns(200);
         unsigned n = 0;
 
-        ck_assert_int_eq(hark_loop_add_timer(loop, 1, 1000, kit_count, &n, NULL), 0);
-        ck_assert_int_eq(hark_loop_add_timer(loop, 1, 1, kit_count, &n, NULL), 0);
+        ck_assert_int_eq(hark_loop_add_timer(loop, 1, 10, kit_count, &n, NULL), 0);
         while (hark_now_ns() < late_ns)
                 continue;
-        ck_assert_int_eq(hark_loop_process(loop, 0), 0);
-        ck_assert_uint_eq(n, 2);
+        kit_process_what_shows(loop);
+        ck_assert_uint_ge(n, 1);
+        ck_assert_uint_le(n, 5); /* of twenty */
         hark_loop_unref(loop);
 }
 END_TEST
