@@ -151,7 +151,7 @@ static void on_port_event(struct hark_port *port, unsigned events)
                 port_opened(conn);
         if ((events & (HARK_PORT_READABLE | HARK_PORT_BROKEN)) && conn->state != HARK_CONN_CLOSED &&
             conn->port->is_open)
-                hark_conn_read_turn(conn);
+                hark_conn_look(conn);
         if ((events & HARK_PORT_BROKEN) && conn->state != HARK_CONN_CLOSED)
                 hark_conn_close_at_end(conn, conn->port->error);
         if (events & HARK_PORT_WRITABLE)

@@ -50,9 +50,6 @@ extern const struct hark_reader_ops hark_conn_reader_ops;
 /* One read. 1: there may be more; 0: that was all for now, or it is closed. */
 int hark_conn_read_some(struct hark_conn *conn, size_t *n_read);
 
-/* Reads until nothing is there, or the others shall have their turn. */
-void hark_conn_read_turn(struct hark_conn *conn);
-
 /* Whether frames may leave now: the accepting end is silent until it has admitted the other. */
 bool hark_conn_may_flush(const struct hark_conn *conn);
 

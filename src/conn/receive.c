@@ -286,10 +286,15 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
         return !is_stream || (size_t)n == target_size + HARK_SCRATCH_SIZE;
 }
 
-void hark_conn_read_turn(struct hark_conn *conn)
+bool hark_conn_look(struct hark_conn *conn)
 {
         size_t n_read = 0;
 
+        if (conn->state == HARK_CONN_CLOSED || !conn->port->is_open)
+                return false;
+        hark_conn_ref(conn);
         while (n_read < READ_TURN && hark_conn_read_some(conn, &n_read) > 0)
                 ;
+        hark_conn_unref(conn);
+        return n_read > 0;
 }

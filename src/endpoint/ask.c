@@ -41,7 +41,7 @@ static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns)
         int r;
 
         hark_timer_start(client->loop, &alarm.timer, deadline_ns, ring);
-        r = hark_loop_wait(client->loop, is_over, hark_client_spin_us(client));
+        r = hark_client_wait(client, is_over);
         hark_timer_stop(&alarm.timer);
         if (r == 0 && alarm.has_rung)
                 return -ETIMEDOUT;
@@ -85,9 +85,10 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
                 return -EINVAL;
         question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         hark_client_ref(client);
+        hark_loop_enter(client->loop); /* what is queued here needs no bell: the wait is next */
         r = start_when_room(client, &pending, &question);
         if (r == 0) {
-                r = hark_loop_wait(client->loop, &pending.is_over, hark_client_spin_us(client));
+                r = hark_client_wait(client, &pending.is_over);
                 /* Interrupted is interrupted, sent or not: who repeats what was never sent would go
                  * round in circles. */
                 if (r < 0) {
@@ -96,6 +97,7 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
                 }
                 r = finish_call(&pending, ret_reply);
         }
+        hark_loop_leave(client->loop);
         hark_client_unref(client);
         return r;
 }

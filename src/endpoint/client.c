@@ -359,7 +359,7 @@ static int connect_parsed(hark_loop *loop, const struct hark_address *address,
 /* What ends the attempt that hark_connect() waits for. */
 static int wait_until_connected(hark_client *client)
 {
-        int r = hark_loop_wait(client->loop, &client->is_settled, 0);
+        int r = hark_loop_wait(client->loop, &client->is_settled, NULL);
 
         if (r < 0)
                 return r;
@@ -431,9 +431,19 @@ int hark_client_state(const hark_client *client)
         return client->state;
 }
 
-int hark_client_spin_us(const hark_client *client)
+static bool look(void *userdata)
 {
-        if (client->params.spin_us != 0)
-                return client->params.spin_us > 0 ? client->params.spin_us : 0;
-        return DEFAULT_SPIN_US;
+        hark_client *client = userdata;
+
+        return client->conn && hark_conn_look(client->conn);
+}
+
+int hark_client_wait(hark_client *client, const bool *is_over)
+{
+        int wanted_us = client->params.spin_us;
+        struct hark_poll poll = {.look = look, .userdata = client};
+
+        if (wanted_us >= 0)
+                poll.spin_us = wanted_us > 0 ? wanted_us : DEFAULT_SPIN_US;
+        return hark_loop_wait(client->loop, is_over, &poll);
 }

@@ -40,8 +40,8 @@ struct hark_client {
         bool is_flushed;  /* that pong has come, or never will */
 };
 
-/* How long its waits poll before they sleep. */
-int hark_client_spin_us(const hark_client *client);
+/* Waits with callbacks held back, polling as its user wished: see hark_loop_wait(). */
+int hark_client_wait(hark_client *client, const bool *is_over);
 
 /* A client that asks over a peer's connection. */
 int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, hark_client **ret_client);

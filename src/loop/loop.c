@@ -21,6 +21,9 @@
 #define NS_PER_US   1000u
 #define BLOCKS_KEPT 1024
 
+/* So many looks read from one place, before all are asked. */
+#define LOOKS_PER_EPOLL 16
+
 /* Where polling has not paid so often in a row, only one in 2 to the power of it waits polls. */
 #define MAX_SPINS_MISSED 10
 
@@ -35,18 +38,27 @@ static bool must_not_sleep(const hark_loop *loop)
         return !hark_list_is_empty(&loop->chores) || (!loop->is_holding && has_callbacks(loop));
 }
 
+/* Looks once. Returns as hark_epoll_wait(), and 1 if a look has read something. */
+static int look(hark_loop *loop, const struct hark_poll *poll)
+{
+        if (poll->look == NULL || ++loop->n_looks % LOOKS_PER_EPOLL == 0)
+                return hark_epoll_wait(loop, 0);
+        return poll->look(poll->userdata);
+}
+
 /*
  * Polls for at most spin_us. Whoever shall answer may need this very processor, so it is yielded
  * first; to somebody who only computes, it may be gone for milliseconds. *ret_is_late: it was.
  */
-static int poll_for(hark_loop *loop, int spin_us, bool *ret_is_late)
+static int poll_for(hark_loop *loop, const struct hark_poll *poll, bool *ret_is_late)
 {
-        uint64_t begin_ns = hark_now_ns(), bound_ns = (uint64_t)spin_us * NS_PER_US, spent_ns;
+        uint64_t begin_ns = hark_now_ns(), spent_ns;
+        uint64_t bound_ns = (uint64_t)poll->spin_us * NS_PER_US;
         int n;
 
         do {
                 (void)sched_yield();
-                n = hark_epoll_wait(loop, 0);
+                n = look(loop, poll);
                 spent_ns = hark_now_ns() - begin_ns;
         } while (n == 0 && spent_ns < bound_ns);
         *ret_is_late = spent_ns > 2 * bound_ns;
@@ -54,18 +66,18 @@ static int poll_for(hark_loop *loop, int spin_us, bool *ret_is_late)
 }
 
 /* Polls if that is wanted and has lately paid. Returns as hark_epoll_wait(). */
-static int spin(hark_loop *loop, int spin_us)
+static int spin(hark_loop *loop, const struct hark_poll *poll)
 {
         bool is_late;
         int n;
 
-        if (spin_us <= 0)
+        if (poll->spin_us <= 0)
                 return 0;
         if (loop->n_spins_to_skip > 0) {
                 loop->n_spins_to_skip--;
                 return 0;
         }
-        n = poll_for(loop, spin_us, &is_late);
+        n = poll_for(loop, poll, &is_late);
         if (is_late)
                 loop->n_spins_missed = MAX_SPINS_MISSED;
         else if (n != 0)
@@ -76,7 +88,7 @@ static int spin(hark_loop *loop, int spin_us)
         return n;
 }
 
-static int gather(hark_loop *loop, int timeout_ms, int spin_us)
+static int gather(hark_loop *loop, int timeout_ms, const struct hark_poll *poll)
 {
         int n = 0;
 
@@ -86,7 +98,7 @@ static int gather(hark_loop *loop, int timeout_ms, int spin_us)
                 timeout_ms = 0;
         hark_timers_arm(loop); /* without sleeping, too: a busy loop has timers all the same */
         if (timeout_ms != 0)
-                n = spin(loop, spin_us);
+                n = spin(loop, poll);
         if (n == 0)
                 n = hark_epoll_wait(loop, timeout_ms);
         if (n < 0)
@@ -101,7 +113,7 @@ static int step(hark_loop *loop, int timeout_ms)
 
         hark_fd_sources_unmute(loop);
         hark_tasks_run_chores(loop);
-        r = gather(loop, timeout_ms, loop->spin_us);
+        r = gather(loop, timeout_ms, &loop->poll);
         if (r < 0)
                 return r;
         hark_tasks_run_chores(loop);
@@ -110,14 +122,14 @@ static int step(hark_loop *loop, int timeout_ms)
         return 0;
 }
 
-static int step_of_wait(hark_loop *loop, const bool *is_over, int spin_us)
+static int step_of_wait(hark_loop *loop, const bool *is_over, const struct hark_poll *poll)
 {
         int r;
 
         hark_tasks_run_chores(loop);
         if (*is_over)
                 return 0;
-        r = gather(loop, HARK_FOREVER, spin_us);
+        r = gather(loop, HARK_FOREVER, poll);
         hark_tasks_run_chores(loop);
         return r;
 }
@@ -134,14 +146,14 @@ static bool is_interrupted(hark_loop *loop)
         return true;
 }
 
-static int wait_held(hark_loop *loop, const bool *is_over, int spin_us)
+static int wait_held(hark_loop *loop, const bool *is_over, const struct hark_poll *poll)
 {
         int r = 0;
 
         loop->has_seen_signal = hark_signals_are_queued(loop);
         while (!*is_over && r == 0)
-                r = is_interrupted(loop) ? -ECANCELED : step_of_wait(loop, is_over, spin_us);
-        return *is_over ? 0 : r;
+                r = is_interrupted(loop) ? -ECANCELED : step_of_wait(loop, is_over, poll);
+        return r;
 }
 
 static int run_until_stopped(hark_loop *loop)
@@ -241,15 +253,16 @@ void hark_loop_leave(hark_loop *loop)
         hark_loop_changed(loop);
 }
 
-int hark_loop_wait(hark_loop *loop, const bool *is_over, int spin_us)
+int hark_loop_wait(hark_loop *loop, const bool *is_over, const struct hark_poll *poll)
 {
+        static const struct hark_poll none;
         bool was_stepping = loop->is_stepping;
         int r;
 
         hark_loop_enter(loop);
         loop->is_stepping = true;
         loop->is_holding = true;
-        r = wait_held(loop, is_over, spin_us);
+        r = wait_held(loop, is_over, poll != NULL ? poll : &none);
         loop->is_holding = false;
         loop->is_stepping = was_stepping;
         hark_loop_leave(loop);
@@ -258,8 +271,8 @@ int hark_loop_wait(hark_loop *loop, const bool *is_over, int spin_us)
 
 void hark_loop_set_spin(hark_loop *loop, int spin_us)
 {
-        if (spin_us > loop->spin_us)
-                loop->spin_us = spin_us;
+        if (spin_us > loop->poll.spin_us)
+                loop->poll.spin_us = spin_us;
 }
 
 uint8_t *hark_loop_scratch(hark_loop *loop)

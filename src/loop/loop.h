@@ -134,14 +134,23 @@ void hark_loop_leave(hark_loop *loop);
 
 /* --- waiting ---------------------------------------------------------------------------------- */
 
+/* How to poll, yielding the processor, before a wait sleeps. */
+struct hark_poll {
+        int spin_us; /* how long at the most; 0: do not */
+        /* Reads where the answer will most likely come from, which is one system call less than to
+         * ask the epoll first. Returns whether anything was there. NULL: only the epoll is asked. It
+         * is asked in between in any case, so that all others have their turn. */
+        bool (*look)(void *userdata);
+        void *userdata;
+};
+
 /*
  * Steps with callbacks held back until *is_over, which io, timer and chore functions set. The
- * deadline is a timer of the caller's.
+ * deadline is a timer of the caller's. poll may be NULL: sleep at once.
  *
- * spin_us: poll the descriptors so long, yielding the processor, before sleeping; 0: do not.
  * Returns 0: *is_over; -ECANCELED: hark_loop_stop(), or a signal that the loop takes is pending.
  */
-int hark_loop_wait(hark_loop *loop, const bool *is_over, int spin_us);
+int hark_loop_wait(hark_loop *loop, const bool *is_over, const struct hark_poll *poll);
 
 /* Has hark_loop_run() and hark_loop_process() poll as well; the longest that anybody asked for
  * holds. Both kinds stop polling for a while where it does not pay. */

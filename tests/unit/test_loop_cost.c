@@ -114,7 +114,7 @@ static void make_call(struct call *call)
         hark_loop_enter(loop);
         hark_loop_queue_chore(loop, &call->chore);
         hark_timer_start(loop, &call->deadline, hark_deadline_ns(KIT_PATIENCE_MS), expire);
-        ck_assert_int_eq(hark_loop_wait(loop, &call->is_over, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(loop, &call->is_over, NULL), 0);
         hark_timer_stop(&call->deadline);
         hark_loop_leave(loop);
 }
@@ -146,7 +146,7 @@ START_TEST(one_that_queues_outside_of_brackets_rings_the_bell_besides)
         for (int i = 0; i < N_ROUNDS; i++) {
                 call.is_over = false;
                 hark_loop_queue_chore(loop, &call.chore);
-                ck_assert_int_eq(hark_loop_wait(loop, &call.is_over, 0), 0);
+                ck_assert_int_eq(hark_loop_wait(loop, &call.is_over, NULL), 0);
         }
         ck_assert_uint_eq(n_epoll_wait, N_ROUNDS);
         ck_assert_uint_eq(n_write, N_ROUNDS);
@@ -264,7 +264,7 @@ static void wait_a_little(void)
 
         is_late = false;
         hark_timer_start(loop, &timer, hark_deadline_ns(20), be_late);
-        ck_assert_int_eq(hark_loop_wait(loop, &is_late, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(loop, &is_late, NULL), 0);
 }
 
 START_TEST(a_wait_does_not_spin_on_a_descriptor_of_the_user)

@@ -46,7 +46,7 @@ static void wait_inside(struct hark_task *task)
         ck_assert_int_eq(hark_loop_post(errands->loop, post_next, errands), 0);
         errands->is_waited_for = false;
         hark_timer_start(errands->loop, &errands->timer, hark_deadline_ns(1), end_wait);
-        ck_assert_int_eq(hark_loop_wait(errands->loop, &errands->is_waited_for, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(errands->loop, &errands->is_waited_for, NULL), 0);
         errands->n_rounds++;
 }
 

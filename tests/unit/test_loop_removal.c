@@ -147,7 +147,7 @@ static void wait_a_moment(void)
 
         is_late = false;
         hark_timer_start(loop, &timer, hark_now_ns() + 100000, be_late);
-        (void)hark_loop_wait(loop, &is_late, 0);
+        (void)hark_loop_wait(loop, &is_late, NULL);
         hark_timer_stop(&timer);
 }
 

@@ -30,7 +30,7 @@ static int wait_for(int ms)
 
         is_over = false;
         hark_timer_start(loop, &timer, hark_deadline_ns(ms), end_wait);
-        r = hark_loop_wait(loop, &is_over, 0);
+        r = hark_loop_wait(loop, &is_over, NULL);
         hark_timer_stop(&timer);
         return r;
 }
@@ -39,7 +39,7 @@ START_TEST(ends_when_it_is_over)
 {
         loop = kit_new_loop();
         ck_assert_int_eq(wait_for(1), 0);
-        ck_assert_int_eq(hark_loop_wait(loop, &is_over, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(loop, &is_over, NULL), 0);
         hark_loop_unref(loop);
 }
 END_TEST
@@ -57,7 +57,7 @@ START_TEST(a_chore_may_end_it_before_it_sleeps)
         loop = kit_new_loop();
         hark_task_init(&chore, end_by_chore, NULL);
         hark_loop_queue_chore(loop, &chore);
-        ck_assert_int_eq(hark_loop_wait(loop, &is_over, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(loop, &is_over, NULL), 0);
         hark_loop_unref(loop);
 }
 END_TEST
@@ -224,10 +224,10 @@ START_TEST(a_stop_ends_one_wait)
 
         loop = kit_new_loop();
         hark_loop_stop(loop);
-        ck_assert_int_eq(hark_loop_wait(loop, &never, 0), -ECANCELED);
+        ck_assert_int_eq(hark_loop_wait(loop, &never, NULL), -ECANCELED);
         ck_assert_int_eq(wait_for(1), 0);
         ck_assert_int_eq(pthread_create(&thread, NULL, stop_from_thread, NULL), 0);
-        ck_assert_int_eq(hark_loop_wait(loop, &never, 0), -ECANCELED);
+        ck_assert_int_eq(hark_loop_wait(loop, &never, NULL), -ECANCELED);
         pthread_join(thread, NULL);
         ck_assert_int_eq(wait_for(1), 0);
         hark_loop_unref(loop);
@@ -240,7 +240,7 @@ START_TEST(what_is_over_is_over_even_if_a_stop_came)
 
         loop = kit_new_loop();
         hark_loop_stop(loop);
-        ck_assert_int_eq(hark_loop_wait(loop, &always, 0), 0);
+        ck_assert_int_eq(hark_loop_wait(loop, &always, NULL), 0);
         ck_assert_int_eq(hark_loop_run(loop), 0);
         hark_loop_unref(loop);
 }
@@ -379,13 +379,14 @@ START_TEST(polling_before_sleeping_misses_nothing)
 
         loop = kit_new_loop();
         for (int i = 0; i < 200; i++) {
+                struct hark_poll poll = {.spin_us = i};
                 pthread_t thread;
 
                 ck_assert_int_eq(pipe(fds), 0);
                 ck_assert_int_eq(hark_io_start(loop, &io, fds[0], EPOLLIN, end_by_io), 0);
                 is_over = false;
                 ck_assert_int_eq(pthread_create(&thread, NULL, end_from_afar, &fds[1]), 0);
-                ck_assert_int_eq(hark_loop_wait(loop, &is_over, i), 0);
+                ck_assert_int_eq(hark_loop_wait(loop, &is_over, &poll), 0);
                 pthread_join(thread, NULL);
                 hark_io_stop(&io);
                 hark_close(fds[0]);
