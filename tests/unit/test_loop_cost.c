@@ -20,11 +20,12 @@
 
 #define N_ROUNDS 100
 
-static unsigned n_epoll_wait, n_epoll_ctl, n_settime, n_write, n_read;
+static unsigned n_epoll_wait, n_polls, n_epoll_ctl, n_settime, n_write, n_read;
 
 int epoll_wait(int epoll_fd, struct epoll_event *events, int max_events, int timeout_ms)
 {
         n_epoll_wait++;
+        n_polls += timeout_ms == 0;
         return (int)syscall(SYS_epoll_pwait, epoll_fd, events, max_events, timeout_ms, NULL, 8);
 }
 
@@ -54,7 +55,7 @@ ssize_t read(int fd, void *bytes, size_t size)
 
 static void forget_counts(void)
 {
-        n_epoll_wait = n_epoll_ctl = n_settime = n_write = n_read = 0;
+        n_epoll_wait = n_polls = n_epoll_ctl = n_settime = n_write = n_read = 0;
 }
 
 /* A call: one byte sent by a chore, and the answer, which is there at once. */
@@ -258,13 +259,18 @@ static void be_late(struct hark_timer *timer)
         is_late = true;
 }
 
-static void wait_a_little(void)
+static void wait_for(int ms, const struct hark_poll *poll)
 {
         struct hark_timer timer = {0};
 
         is_late = false;
-        hark_timer_start(loop, &timer, hark_deadline_ns(20), be_late);
-        ck_assert_int_eq(hark_loop_wait(loop, &is_late, NULL), 0);
+        hark_timer_start(loop, &timer, hark_deadline_ns(ms), be_late);
+        ck_assert_int_eq(hark_loop_wait(loop, &is_late, poll), 0);
+}
+
+static void wait_a_little(void)
+{
+        wait_for(20, NULL);
 }
 
 START_TEST(a_wait_does_not_spin_on_a_descriptor_of_the_user)
@@ -332,10 +338,54 @@ START_TEST(a_wait_does_not_wake_up_for_every_beat_of_a_timer)
 }
 END_TEST
 
+START_TEST(a_bell_that_was_rung_does_not_wake_a_wait)
+{
+        struct hark_task task;
+
+        loop = kit_new_loop();
+        hark_task_init(&task, do_nothing, NULL);
+        hark_loop_queue_callback(loop, &task);
+        forget_counts();
+        wait_for(1, NULL);
+        ck_assert_uint_eq(n_epoll_wait, 1);
+        ck_assert(kit_is_readable(loop));
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(waits_stop_polling_where_it_does_not_pay)
+{
+        struct hark_poll poll = {.spin_us = 100};
+        unsigned n_waits_with_polls = 0;
+
+        loop = kit_new_loop();
+        for (int i = 0; i < 60; i++) {
+                forget_counts();
+                wait_for(2, &poll);
+                n_waits_with_polls += n_polls > 0;
+        }
+        ck_assert_uint_ge(n_waits_with_polls, 1);
+        ck_assert_uint_le(n_waits_with_polls, 6); /* each miss doubles the pause */
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(a_wait_that_is_not_to_poll_does_not)
+{
+        loop = kit_new_loop();
+        forget_counts();
+        wait_for(1, NULL);
+        ck_assert_uint_eq(n_polls, 0);
+        hark_loop_unref(loop);
+}
+END_TEST
+
 FIXTURE_MAIN("loop_cost", a_waiting_call_costs_one_epoll_wait,
              one_that_queues_outside_of_brackets_rings_the_bell_besides,
              so_does_one_inside_a_callback, a_step_costs_one_epoll_wait,
              the_bell_is_rung_once_for_much_that_is_queued, later_timers_do_not_set_the_timerfd,
              a_wait_does_not_spin_on_a_descriptor_of_the_user,
              a_wait_does_not_spin_on_a_child_that_ended,
-             a_wait_does_not_wake_up_for_every_beat_of_a_timer)
+             a_wait_does_not_wake_up_for_every_beat_of_a_timer,
+             a_bell_that_was_rung_does_not_wake_a_wait, waits_stop_polling_where_it_does_not_pay,
+             a_wait_that_is_not_to_poll_does_not)
