@@ -21,9 +21,9 @@ struct hark_list {
         ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* Walks the list; the current link may be removed and freed in the body, no other. */
-#define hark_list_for_each(link, head)                                                     \
-        for (struct hark_list *link = (head)->next, *link##_next = link->next;             \
-             link != (head); link = link##_next, link##_next = link->next)
+#define hark_list_for_each(link, head)                                                         \
+        for (struct hark_list *link = (head)->next, *link##_next = link->next; link != (head); \
+             link = link##_next, link##_next = link->next)
 
 static inline void hark_list_init(struct hark_list *link)
 {

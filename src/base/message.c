@@ -135,8 +135,8 @@ static bool is_unchanged(const struct hark_payload *payload, const char *name)
 /* fds rule it out: whoever holds the same message could take them meanwhile. */
 static bool can_share(const struct hark_payload *payload, const char *name)
 {
-        return payload->message != NULL && payload->n_fds == 0 && payload->message->n_fds_left == 0 &&
-               is_unchanged(payload, name);
+        return payload->message != NULL && payload->n_fds == 0 &&
+               payload->message->n_fds_left == 0 && is_unchanged(payload, name);
 }
 
 /* The count of references is the one thing in a shared message that changes. */

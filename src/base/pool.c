@@ -147,18 +147,18 @@ void *hark_pool_take(struct hark_pool *pool)
         return block;
 }
 
-void hark_pool_put(struct hark_pool *pool, void *memory)
+void hark_pool_put(struct hark_pool *pool, void *block)
 {
-        struct block *block = memory;
+        struct block *self = block;
         struct block *head = atomic_load_explicit(&pool->returned, memory_order_acquire);
 
-        ASAN_POISON_MEMORY_REGION(block + 1, pool->block_size - sizeof(*block));
+        ASAN_POISON_MEMORY_REGION(self + 1, pool->block_size - sizeof(*self));
         do {
                 if (head == &closed) {
-                        put_after_close(pool, block);
+                        put_after_close(pool, self);
                         return;
                 }
-                block->next = head;
+                self->next = head;
         } while (!atomic_compare_exchange_weak_explicit(
-                &pool->returned, &head, block, memory_order_release, memory_order_acquire));
+                &pool->returned, &head, self, memory_order_release, memory_order_acquire));
 }
