@@ -207,6 +207,25 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
         return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
 }
 
+/*
+ * Notes the highest id, which a goaway names: in the circle of 2^32, and not simply the last one, because
+ * the urgent overtake. false: our goaway has named another one already, so the other side knows that
+ * this request is not handled, and drops it here.
+ */
+static bool take_request_id(struct hark_conn *conn, const struct hark_received *received)
+{
+        uint32_t id = received->header->id;
+
+        if (conn->state == HARK_CONN_LEAVING) {
+                hark_message_unref(received->message);
+                hark_conn_release(conn, received->charge);
+                return false;
+        }
+        if (conn->last_request_id == 0 || (int32_t)(id - conn->last_request_id) > 0)
+                conn->last_request_id = id;
+        return true;
+}
+
 static int end_message(struct hark_reader *reader, const struct hark_incoming *incoming,
                        const struct hark_frame *frame, const char **ret_why)
 {
@@ -227,8 +246,8 @@ static int end_message(struct hark_reader *reader, const struct hark_incoming *i
         if (message && received.name.size == 0)
                 received.name =
                         (struct hark_span){(const uint8_t *)message->name, strlen(message->name)};
-        if (incoming->header.type == HARK_FRAME_REQUEST)
-                conn->last_request_id = incoming->header.id;
+        if (incoming->header.type == HARK_FRAME_REQUEST && !take_request_id(conn, &received))
+                return 0;
         r = take_own(conn, incoming, received.name, ret_why);
         if (r == 0)
                 r = route(conn, &received, ret_why);
