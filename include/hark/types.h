@@ -85,9 +85,9 @@ enum hark_status {
  * @param reply the answer that came with it; may be NULL
  * @return the text that the handler sent; without one, the name of its error, where the status is
  *         the application's own, or else what the status means; for a negative errno what it means
- *         in hark ("connection lost after the request was sent: it may have been carried out").
- *         Never NULL; static, or owned by @p reply. Fit to print: what a peer sent has had its
- *         control characters replaced. Any thread.
+ *         in hark ("connection lost: what was sent may have been carried out"). Never NULL; static,
+ *         or owned by @p reply. Fit to print: what a peer sent has had its control characters
+ *         replaced. Any thread.
  */
 HARK_API const char *hark_reason(int result, const hark_message *reply);
 
