@@ -193,7 +193,8 @@ void hark_conn_release(struct hark_conn *conn, struct hark_charge charge);
 /* Writes what is queued now, instead of before the loop sleeps. */
 void hark_conn_flush(struct hark_conn *conn);
 
-/* Reads what is there without being told that there is something. Returns whether there was. */
+/* Reads what is there without being told that there is something. Returns whether there was, the end
+ * included. */
 bool hark_conn_look(struct hark_conn *conn);
 
 /* Sends a ping behind all that is queued; the asker is told on_pong with *ret_id. */

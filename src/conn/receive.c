@@ -308,12 +308,14 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
 bool hark_conn_look(struct hark_conn *conn)
 {
         size_t n_read = 0;
+        bool has_ended;
 
         if (conn->state == HARK_CONN_CLOSED || !conn->port->is_open)
                 return false;
         hark_conn_ref(conn);
         while (n_read < READ_TURN && hark_conn_read_some(conn, &n_read) > 0)
                 ;
+        has_ended = conn->state == HARK_CONN_CLOSED;
         hark_conn_unref(conn);
-        return n_read > 0;
+        return n_read > 0 || has_ended;
 }
