@@ -63,7 +63,7 @@ output_is_waited_for_after_the_shell_has_ended_test() {
 
 a_background_process_that_lets_go_of_the_output_is_left_alone_test() {
         mkfifo go heard
-        serve "unix:$PWD/x" --method 'start=(cat go >heard) >/dev/null 2>&1 &  echo started'
+        serve "unix:$PWD/x" --method 'start=(read -r word <go; echo "$word" >heard) >/dev/null 2>&1 & echo started'
         equals "$(hark call "$address" start)" started
         echo alive >go
         equals "$(timeout "$patience_s" cat heard)" alive
@@ -128,7 +128,7 @@ a_command_that_ignores_a_polite_end_is_killed_test() {
 
 a_command_outlives_the_sender_of_a_one_way_request_test() {
         mkfifo go heard
-        serve "unix:$PWD/x" --method 'log=cat go >heard'
+        serve "unix:$PWD/x" --method 'log=read -r word <go; echo "$word" >heard'
         hark send "$address" log
         echo survived >go
         equals "$(timeout "$patience_s" cat heard)" survived
@@ -199,8 +199,13 @@ a_transport_that_only_connects_is_wrong_usage_test() {
         fails 2 'exec:' hark serve 'exec:cat' --echo
 }
 
+what_is_no_pipe_is_no_conversation_test() {
+        fails 2 'stdio:' hark serve stdio: --echo
+}
+
 who_never_speaks_hark_over_standard_input_is_not_waited_for_test() {
-        fails 3 'spoken hark' hark serve stdio: --echo
+        : | status_is 3 hark serve stdio: --echo 2>complaint | cat
+        contains "$(<complaint)" 'spoken hark'
 }
 
 run_tests

@@ -63,7 +63,10 @@ static const char *listen_hint(int error)
 {
         switch (error) {
         case -EADDRINUSE:
-                return " (choose another address, or end the server that is there)";
+                return " (choose another address, end the server that is there, or remove what "
+                       "is no socket)";
+        case -ENOENT:
+                return " (no such directory or host?)";
         case -EBUSY:
                 return " (another server is just starting there: try again)";
         case -EACCES:
@@ -72,7 +75,9 @@ static const char *listen_hint(int error)
                 return " (it can be reached from other machines: if that is meant, "
                        "write ADDRESS?open)";
         case -EOPNOTSUPP:
-                return " (this transport only connects: see hark transports)";
+                return " (this transport only connects, or its descriptors are no pipes or "
+                       "sockets: "
+                       "see hark-transports(7))";
         default:
                 return "";
         }

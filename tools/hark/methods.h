@@ -17,8 +17,8 @@ int methods_new(hark_loop *loop, int max_running, struct methods **ret_methods);
 
 /* Offers command as method on server; both words are borrowed as long as methods is. Returns as
  * hark_server_handle(), or -ENOMEM. */
-int methods_offer(struct methods *methods, hark_server *server, const char *method,
-                  size_t method_size, const char *command);
+int methods_offer(struct methods *methods, hark_server *server, const char *name, size_t name_size,
+                  const char *command);
 
 /* Ends what runs and what waits, and runs the loop until all of it has gone. The server must be
  * closed before. Takes NULL. */
