@@ -113,8 +113,8 @@ struct hark_client_params {
  *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer.
  *         -EPROTO: it does not speak hark. -ECONNRESET: it closed the connection without a word.
  *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
- *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, and others -EACCES; its words
- *         go to the log.
+ *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_INVALID_ARGUMENT -EPROTO,
+ *         and others -EACCES; its words go to the log.
  *         -ECANCELED: hark_loop_stop() or a signal ended the wait.
  *         -EMFILE, -ENFILE: no fd left.
  */

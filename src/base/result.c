@@ -181,5 +181,8 @@ int hark_errno_of_refusal(int status)
                 return -EDQUOT;
         if (status == HARK_UNAVAILABLE)
                 return -ECONNREFUSED;
+        /* What a connection says that was sent nonsense, and nobody else should. */
+        if (status == HARK_INVALID_ARGUMENT)
+                return -EPROTO;
         return -EACCES;
 }

@@ -99,7 +99,7 @@ static int add_without_growing(struct hark_tree *tree, struct hark_tree_entry *e
 
 START_TEST(a_table_that_cannot_grow_or_shrink_still_finds_all)
 {
-        static struct hark_tree_entry entries[200];
+        static struct hark_tree_entry entries[200], one_more;
         struct hark_tree *tree = hark_tree_new();
         char filter[] = "aa";
 
@@ -114,7 +114,7 @@ START_TEST(a_table_that_cannot_grow_or_shrink_still_finds_all)
                 filter[1] = (char)('a' + i % 20);
                 ck_assert_ptr_eq(hark_tree_best(tree, filter, 2), &entries[i]);
         }
-        ck_assert_int_eq(hark_tree_add(tree, &(struct hark_tree_entry){0}, "more", 4), 0);
+        ck_assert_int_eq(hark_tree_add(tree, &one_more, "more", 4), 0);
         ck_assert_uint_eq(tree->n_buckets, 2 * N_BUCKETS_MIN);
         fail_after(0);
         for (unsigned i = 0; i < 200; i++)
