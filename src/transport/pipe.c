@@ -131,21 +131,33 @@ static int connect_pipe(hark_loop *loop, const struct hark_address *address,
         return 0;
 }
 
-static int connect_stdio(hark_loop *loop, const struct hark_address *address,
-                         struct hark_port **ret_port)
+/* 0 and 1 are open, so that nothing that is opened here becomes one of them by itself. */
+static int put_stand_ins(void)
 {
         hark_cleanup(hark_closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        int r;
 
         if (null < 0)
                 return -errno;
-        r = open_ends(loop, address, ret_port);
-        if (r < 0)
-                return r;
         (void)dup2(null, STDIN_FILENO);
         if (dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
                 (void)dup2(null, STDOUT_FILENO);
         return 0;
+}
+
+static int connect_stdio(hark_loop *loop, const struct hark_address *address,
+                         struct hark_port **ret_port)
+{
+        struct hark_port *port;
+        int r = open_ends(loop, address, &port);
+
+        if (r < 0)
+                return r;
+        r = put_stand_ins();
+        if (r < 0)
+                close_pipe(port);
+        else
+                *ret_port = port;
+        return r;
 }
 
 /* --- listeners --------------------------------------------------------------------------------- */

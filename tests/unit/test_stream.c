@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "fixture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "port_kit.h"
+#include "transport/stream.h"
+
+static const char *address(void)
+{
+        static char text[64];
+
+        (void)snprintf(text, sizeof(text), "unix:@%s", fixture_name("stream"));
+        return text;
+}
+
+/* The other end of the port's socket as a plain descriptor, to do what no port does. */
+static int connect_plainly(hark_loop *loop, struct kit_port *server)
+{
+        struct sockaddr_un name = {.sun_family = AF_UNIX};
+        struct kit_listener listener = {0};
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                     strlen(fixture_name("stream")));
+
+        (void)snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "%s", fixture_name("stream"));
+        kit_listen(loop, address(), &listener);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&name, size), 0);
+        kit_accept(loop, &listener, server);
+        kit_close_listener(&listener);
+        return fd;
+}
+
+START_TEST(opened_is_told_once_and_by_the_loop)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        kit_talk(loop, &client, &server);
+        ck_assert_uint_eq(client.n_opened, 1);
+        ck_assert_uint_eq(server.n_opened, 1);
+        ck_assert(client.port->is_open);
+        ck_assert_int_eq(kit_receive(&client, &(char){0}, 1, NULL), -EAGAIN);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(several_frames_of_several_pieces_leave_in_one_send)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        struct hark_out_frame frames[HARK_SEND_FRAMES];
+        char expected[HARK_SEND_FRAMES * 6 + 1] = "";
+
+        kit_pair(loop, address(), &client, &server);
+        for (unsigned i = 0; i < HARK_SEND_FRAMES; i++) {
+                frames[i] = (struct hark_out_frame){
+                        .iov = {{"a", 1}, {"bc", 2}, {"", 0}, {"def", 3}}, .n_iov = 4, .size = 6};
+                memcpy(expected + 6 * (size_t)i, "abcdef", 6);
+        }
+        ck_assert_int_eq(client.port->transport->send(client.port, frames, HARK_SEND_FRAMES),
+                         HARK_SEND_FRAMES * 6);
+        kit_expect(loop, &server, expected, HARK_SEND_FRAMES * 6);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+/* Bytes that tell where they belong. */
+static void make_pattern(uint8_t *bytes, size_t size, size_t offset)
+{
+        for (size_t i = 0; i < size; i++)
+                bytes[i] = (uint8_t)((offset + i) * 2654435761u >> 24);
+}
+
+/* Sends until there is no room; returns how many bytes have left, these included. */
+static size_t fill(struct kit_port *end, size_t offset)
+{
+        uint8_t bytes[30000];
+        ssize_t n;
+
+        for (;;) {
+                make_pattern(bytes, sizeof(bytes), offset);
+                n = kit_send(end, bytes, sizeof(bytes));
+                if (n == -EAGAIN)
+                        return offset;
+                ck_assert_int_gt(n, 0);
+                offset += (size_t)n;
+        }
+}
+
+static size_t drain(struct kit_port *end, size_t offset)
+{
+        uint8_t bytes[7001], expected[sizeof(bytes)];
+        ssize_t n;
+
+        while ((n = kit_receive(end, bytes, sizeof(bytes), NULL)) > 0) {
+                make_pattern(expected, sizeof(expected), offset);
+                ck_assert_mem_eq(bytes, expected, (size_t)n);
+                offset += (size_t)n;
+        }
+        ck_assert_int_eq(n, -EAGAIN);
+        return offset;
+}
+
+START_TEST(what_is_full_says_when_there_is_room_again)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        size_t sent = 0, received = 0;
+
+        kit_pair(loop, address(), &client, &server);
+        for (unsigned i = 1; i <= 20; i++) {
+                sent = fill(&client, sent);
+                hark_loop_process(loop, 0);
+                ck_assert_uint_eq(client.n_writable, i - 1); /* full, or not asked for */
+                client.port->transport->want(client.port, HARK_PORT_READABLE | HARK_PORT_WRITABLE);
+                received = drain(&server, received);
+                ck_assert_uint_eq(received, sent);
+                kit_wait(loop, &client.n_writable, i);
+                client.port->transport->want(client.port, HARK_PORT_READABLE);
+        }
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(what_is_not_wanted_is_not_told)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        server.port->transport->want(server.port, 0);
+        ck_assert_int_eq(kit_send(&client, "x", 1), 1);
+        kit_process_what_shows(loop);
+        ck_assert_uint_eq(server.n_readable + server.n_writable, 0);
+        server.port->transport->want(server.port, HARK_PORT_READABLE);
+        kit_wait(loop, &server.n_readable, 1);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(the_end_comes_behind_what_was_sent_before)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        ck_assert_int_eq(kit_send(&client, "last words", 10), 10);
+        kit_close(&client);
+        kit_wait(loop, &server.n_readable, 1);
+        kit_expect(loop, &server, "last words", 10);
+        kit_expect_end(loop, &server, 0);
+        ck_assert_uint_eq(server.n_broken, 0);
+        ck_assert_int_eq(kit_send(&server, "x", 1), -EPIPE);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(what_the_other_side_left_unread_is_told_behind_what_it_sent)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        ck_assert_int_eq(kit_send(&client, "last words", 10), 10);
+        ck_assert_int_eq(kit_send(&server, "unread", 6), 6);
+        kit_close(&client);
+        kit_wait(loop, &server.n_readable, 1);
+        kit_expect(loop, &server, "last words", 10);
+        kit_expect_end(loop, &server, -ECONNRESET);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(who_does_not_read_is_told_of_the_end_all_the_same_and_once)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        ck_assert_int_eq(kit_send(&client, "last words", 10), 10);
+        server.port->transport->want(server.port, 0);
+        kit_close(&client);
+        kit_wait(loop, &server.n_broken, 1);
+        ck_assert_int_eq(server.port->error, -ECONNRESET);
+        kit_process_what_shows(loop); /* does not spin */
+        ck_assert_uint_eq(server.n_broken, 1);
+        kit_expect(loop, &server, "last words", 10);
+        ck_assert_int_eq(kit_receive(&server, &(char){0}, 1, NULL), 0);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(writing_to_who_has_gone_raises_no_signal)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        signal(SIGPIPE, SIG_DFL);
+        kit_pair(loop, address(), &client, &server);
+        kit_close(&client);
+        ck_assert_int_eq(kit_send(&server, "x", 1), -EPIPE);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+static void close_in_event(struct hark_port *port, unsigned events)
+{
+        struct kit_port *end = port->userdata;
+
+        kit_on_event(port, events);
+        kit_close(end);
+}
+
+START_TEST(a_port_may_be_closed_by_whoever_it_tells)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        struct kit_listener listener = {0};
+
+        kit_listen(loop, address(), &listener);
+        ck_assert_int_eq(kit_try_connect(loop, address(), &client), 0);
+        ck_assert_int_eq(hark_port_start(client.port, close_in_event, &client), 0);
+        kit_wait(loop, &client.n_opened, 1);
+        ck_assert_ptr_null(client.port);
+        kit_wait(loop, &listener.n_ports, 1);
+        server.port = listener.ports[--listener.n_ports];
+        ck_assert_int_eq(hark_port_start(server.port, close_in_event, &server), 0);
+        kit_wait(loop, &server.n_opened, 1);
+        ck_assert_ptr_null(server.port);
+        kit_close_listener(&listener);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(a_port_that_is_closed_before_it_opened_tells_nothing)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port never_started = {0}, started = {0};
+        struct kit_listener listener = {0};
+
+        kit_listen(loop, address(), &listener);
+        ck_assert_int_eq(kit_try_connect(loop, address(), &never_started), 0);
+        kit_connect(loop, address(), &started);
+        kit_close(&never_started);
+        kit_close(&started);
+        kit_wait(loop, &listener.n_ports, 2);
+        ck_assert_uint_eq(started.n_opened + started.n_broken, 0);
+        kit_close_listener(&listener);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+/* --- fds --------------------------------------------------------------------------------------- */
+
+#define N_FILES 8
+
+/* Files that can be told apart after they were passed. */
+struct files {
+        int fds[N_FILES];
+        ino_t inodes[N_FILES];
+};
+
+static void open_files(struct files *files)
+{
+        for (unsigned i = 0; i < N_FILES; i++) {
+                int pair[2];
+                struct stat status;
+
+                ck_assert_int_eq(pipe(pair), 0);
+                close(pair[1]);
+                files->fds[i] = pair[0];
+                ck_assert_int_eq(fstat(pair[0], &status), 0);
+                files->inodes[i] = status.st_ino;
+        }
+}
+
+static void close_files(struct files *files)
+{
+        for (unsigned i = 0; i < N_FILES; i++)
+                close(files->fds[i]);
+}
+
+static void check_file(int fd, ino_t inode)
+{
+        struct stat status;
+
+        ck_assert_int_eq(fstat(fd, &status), 0);
+        ck_assert_uint_eq(status.st_ino, inode);
+        ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+        close(fd);
+}
+
+/* A long conversation of random frames, to be sent and received in random pieces. */
+#define N_FRAMES   3000
+#define FRAME_SIZE 5000
+
+struct talk {
+        struct files files;
+        unsigned seed;
+        struct {
+                size_t begin; /* in the stream */
+                unsigned n_fds, first_fd;
+        } frames[N_FRAMES + 1];
+        unsigned n_sent_frames; /* whole ones */
+        size_t n_sent, n_received;
+        unsigned next_frame; /* the first of which no byte was received */
+        unsigned n_fds_due;  /* of all frames before it */
+        unsigned n_fds_received;
+};
+
+static unsigned random_below(struct talk *talk, unsigned limit)
+{
+        talk->seed = talk->seed * 1103515245u + 12345u;
+        return (talk->seed >> 16) % limit;
+}
+
+static void plan_talk(struct talk *talk)
+{
+        unsigned n_fds = 0;
+        size_t begin = 0;
+
+        for (unsigned i = 0; i <= N_FRAMES; i++) {
+                talk->frames[i].begin = begin;
+                talk->frames[i].first_fd = n_fds;
+                if (random_below(talk, 3) == 0)
+                        talk->frames[i].n_fds = random_below(talk, 5);
+                n_fds += talk->frames[i].n_fds;
+                begin += 1 + random_below(talk, random_below(talk, 10) == 0 ? FRAME_SIZE : 50);
+        }
+}
+
+static void make_frame(struct talk *talk, unsigned number, struct hark_out_frame *frame, int *fds)
+{
+        static const uint8_t zeros[FRAME_SIZE];
+        size_t begin = talk->frames[number].begin;
+        size_t size = talk->frames[number + 1].begin - begin;
+        size_t skip = talk->n_sent > begin ? talk->n_sent - begin : 0;
+
+        *frame = (struct hark_out_frame){
+                .iov = {{(void *)(uintptr_t)zeros, size - skip}}, .n_iov = 1, .size = size - skip};
+        if (skip > 0)
+                return;
+        frame->fds = fds;
+        frame->n_fds = talk->frames[number].n_fds;
+        for (unsigned i = 0; i < frame->n_fds; i++)
+                fds[i] = talk->files.fds[(talk->frames[number].first_fd + i) % N_FILES];
+}
+
+static void send_some(struct talk *talk, struct kit_port *end)
+{
+        struct hark_out_frame frames[HARK_SEND_FRAMES];
+        int fds[HARK_SEND_FRAMES][N_FILES];
+        unsigned n = 1 + random_below(talk, HARK_SEND_FRAMES);
+        ssize_t sent;
+
+        if (n > N_FRAMES - talk->n_sent_frames)
+                n = N_FRAMES - talk->n_sent_frames;
+        for (unsigned i = 0; i < n; i++)
+                make_frame(talk, talk->n_sent_frames + i, &frames[i], fds[i]);
+        if (n == 0)
+                return;
+        sent = end->port->transport->send(end->port, frames, n);
+        if (sent == -EAGAIN)
+                return;
+        ck_assert_int_gt(sent, 0);
+        talk->n_sent += (size_t)sent;
+        while (talk->n_sent_frames < N_FRAMES &&
+               talk->n_sent >= talk->frames[talk->n_sent_frames + 1].begin)
+                talk->n_sent_frames++;
+}
+
+/* The fds of each frame have come, in order, when its first byte has. */
+static void receive_some(struct talk *talk, struct kit_port *end)
+{
+        struct hark_in_fds fds = {.n_fds = 0};
+        char bytes[2 * FRAME_SIZE];
+        ssize_t n = kit_receive(end, bytes, 1 + random_below(talk, sizeof(bytes) - 1), &fds);
+
+        if (n == -EAGAIN)
+                return;
+        ck_assert_int_gt(n, 0);
+        ck_assert(!fds.is_truncated);
+        for (unsigned i = 0; i < fds.n_fds; i++)
+                check_file(fds.fds[i], talk->files.inodes[talk->n_fds_received++ % N_FILES]);
+        talk->n_received += (size_t)n;
+        for (;
+             talk->next_frame < N_FRAMES && talk->frames[talk->next_frame].begin < talk->n_received;
+             talk->next_frame++)
+                talk->n_fds_due += talk->frames[talk->next_frame].n_fds;
+        ck_assert_uint_ge(talk->n_fds_received, talk->n_fds_due);
+}
+
+static void run_talk(unsigned seed)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        struct talk *talk = calloc(1, sizeof(*talk));
+
+        talk->seed = seed;
+        open_files(&talk->files);
+        plan_talk(talk);
+        kit_pair(loop, address(), &client, &server);
+        while (talk->n_received < talk->frames[N_FRAMES].begin) {
+                for (unsigned i = random_below(talk, 10); i > 0; i--)
+                        send_some(talk, &client);
+                for (unsigned i = random_below(talk, 40); i > 0; i--)
+                        receive_some(talk, &server);
+        }
+        ck_assert_uint_eq(talk->n_fds_received, talk->frames[N_FRAMES].first_fd);
+        kit_close(&client);
+        kit_close(&server);
+        close_files(&talk->files);
+        free(talk);
+        hark_loop_unref(loop);
+}
+
+START_TEST(fds_come_no_later_than_the_first_byte_of_their_frame)
+{
+        for (unsigned seed = 0; seed < 10; seed++)
+                run_talk(seed);
+}
+END_TEST
+
+/* As many fds as asked for go with one byte, from somebody who is no port. */
+static void send_fds_plainly(int socket_fd, unsigned n)
+{
+        union {
+                struct cmsghdr header;
+                char bytes[CMSG_SPACE(253 * sizeof(int))];
+        } control = {.header = {.cmsg_len = CMSG_LEN(n * sizeof(int)),
+                                .cmsg_level = SOL_SOCKET,
+                                .cmsg_type = SCM_RIGHTS}};
+        struct iovec iov = {"x", 1};
+        struct msghdr message = {.msg_iov = &iov,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+
+        for (unsigned i = 0; i < n; i++)
+                memcpy(CMSG_DATA(&control.header) + i * sizeof(int), &(int){STDERR_FILENO},
+                       sizeof(int));
+        ck_assert_int_eq(sendmsg(socket_fd, &message, 0), 1);
+}
+
+static void close_received(struct hark_in_fds *fds)
+{
+        for (unsigned i = 0; i < fds->n_fds; i++)
+                close(fds->fds[i]);
+}
+
+START_TEST(as_many_fds_as_a_frame_may_have_come_and_more_are_missed)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port server = {0};
+        int fd = connect_plainly(loop, &server);
+        const unsigned ns[] = {HARK_PORT_FDS, HARK_PORT_FDS + 1, 253};
+
+        for (size_t i = 0; i < 3; i++) {
+                struct hark_in_fds fds = {.n_fds = 0};
+                char byte;
+
+                send_fds_plainly(fd, ns[i]);
+                ck_assert_int_eq(kit_receive(&server, &byte, 1, &fds), 1);
+                ck_assert_uint_eq(fds.n_fds, HARK_PORT_FDS);
+                ck_assert(fds.is_truncated == (i > 0));
+                close_received(&fds);
+        }
+        close(fd);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(fds_beyond_those_that_were_not_taken_yet_are_missed_and_closed)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port server = {0};
+        int fd = connect_plainly(loop, &server);
+        struct hark_in_fds fds = {.n_fds = 0};
+        char byte;
+
+        send_fds_plainly(fd, HARK_PORT_FDS - 1);
+        send_fds_plainly(fd, 2);
+        ck_assert_int_eq(kit_receive(&server, &byte, 1, &fds), 1);
+        ck_assert(!fds.is_truncated);
+        ck_assert_int_eq(kit_receive(&server, &byte, 1, &fds), 1);
+        ck_assert_uint_eq(fds.n_fds, HARK_PORT_FDS);
+        ck_assert(fds.is_truncated);
+        close_received(&fds);
+        close(fd);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(fds_for_which_there_is_no_room_in_the_process_are_missed)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port server = {0};
+        int fd = connect_plainly(loop, &server);
+        struct hark_in_fds fds = {.n_fds = 0};
+        struct rlimit limit, few;
+        char byte;
+
+        send_fds_plainly(fd, 5);
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        few = limit;
+        few.rlim_cur = (rlim_t)dup(fd) + 2; /* one more after that one */
+        close((int)few.rlim_cur - 2);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        ck_assert_int_eq(kit_receive(&server, &byte, 1, &fds), 1);
+        ck_assert(fds.is_truncated);
+        ck_assert_uint_lt(fds.n_fds, 5);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        close_received(&fds);
+        close(fd);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+/* What the user may have in flight depends on its limit of open files, unless it is privileged. */
+static int send_too_many_fds(void *userdata)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        struct hark_in_fds fds = {.n_fds = 0};
+        int stderrs[HARK_PORT_FDS];
+        struct hark_out_frame frame = {.iov = {{"x", 1}}, .n_iov = 1, .size = 1, .fds = stderrs};
+        struct rlimit limit = {64, 64};
+        char byte;
+
+        (void)userdata;
+        ck_assert_int_eq(setresuid(65432, 65432, 65432), 0);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        for (unsigned i = 0; i < HARK_PORT_FDS; i++)
+                stderrs[i] = STDERR_FILENO;
+        kit_pair(loop, address(), &client, &server);
+        server.port->transport->want(server.port, 0);
+        frame.n_fds = 40;
+        for (ssize_t n = 1; n == 1;) {
+                n = client.port->transport->send(client.port, &frame, 1);
+                ck_assert(n == 1 || n == -EAGAIN);
+        }
+        /* The socket itself has room: that it is tried for again must not make the loop spin. */
+        client.port->transport->want(client.port, HARK_PORT_READABLE | HARK_PORT_WRITABLE);
+        for (unsigned i = 0; i < 5; i++) {
+                kit_process_what_shows(loop);
+                kit_wait(loop, &client.n_writable, i + 1);
+                ck_assert_int_eq(client.port->transport->send(client.port, &frame, 1), -EAGAIN);
+        }
+        while (kit_receive(&server, &byte, 1, &fds) == 1) {
+                close_received(&fds);
+                fds.n_fds = 0;
+        }
+        kit_wait(loop, &client.n_writable, 6);
+        ck_assert_int_eq(client.port->transport->send(client.port, &frame, 1), 1);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+        return 0;
+}
+
+START_TEST(too_many_fds_in_flight_wait_and_do_not_break_the_connection)
+{
+        if (geteuid() != 0)
+                fixture_skip("only root can become a user that has no other fds in flight");
+        ck_assert_int_eq(fixture_wait_exit(fixture_fork(send_too_many_fds, NULL)), 0);
+}
+END_TEST
+
+FIXTURE_MAIN("stream", opened_is_told_once_and_by_the_loop,
+             several_frames_of_several_pieces_leave_in_one_send,
+             what_is_full_says_when_there_is_room_again, what_is_not_wanted_is_not_told,
+             the_end_comes_behind_what_was_sent_before,
+             what_the_other_side_left_unread_is_told_behind_what_it_sent,
+             who_does_not_read_is_told_of_the_end_all_the_same_and_once,
+             writing_to_who_has_gone_raises_no_signal, a_port_may_be_closed_by_whoever_it_tells,
+             a_port_that_is_closed_before_it_opened_tells_nothing,
+             fds_come_no_later_than_the_first_byte_of_their_frame,
+             as_many_fds_as_a_frame_may_have_come_and_more_are_missed,
+             fds_beyond_those_that_were_not_taken_yet_are_missed_and_closed,
+             fds_for_which_there_is_no_room_in_the_process_are_missed,
+             too_many_fds_in_flight_wait_and_do_not_break_the_connection)
