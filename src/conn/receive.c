@@ -99,16 +99,15 @@ static int route(struct hark_conn *conn, struct hark_received *received, const c
                 role->ops->on_message(conn, received, role->userdata);
                 return 0;
         }
-        hark_message_unref(received->message);
-        hark_conn_release(conn, received->charge);
-        if (role == &conn->asker) {
+        if (role == &conn->asker)
                 *ret_why = "an answer to what was never asked";
-                return -EPROTO;
-        }
-        hark_conn_refuse_message(conn, header, (const char *)received->name.bytes,
-                                 received->name.size, HARK_UNIMPLEMENTED,
-                                 "this end of the connection answers nothing");
-        return 0;
+        else
+                hark_conn_refuse_message(conn, header, (const char *)received->name.bytes,
+                                         received->name.size, HARK_UNIMPLEMENTED,
+                                         "this end of the connection answers nothing");
+        hark_message_unref(received->message); /* in which the name may lie */
+        hark_conn_release(conn, received->charge);
+        return role == &conn->asker ? -EPROTO : 0;
 }
 
 /* hello, goaway, ping and pong are the connection's own. 1: it was one; 0: it was not. */

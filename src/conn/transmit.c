@@ -51,8 +51,11 @@ static int write_some(struct hark_conn *conn)
         ssize_t n;
 
         hark_writer_plan(&conn->writer, &plan, *budget);
-        if (plan.n_frames == 0)
+        if (plan.n_frames == 0) {
+                /* What is left waits for the other side's hello, whatever room the port has. */
+                want(conn, false);
                 return 0;
+        }
         n = conn->port->transport->send(conn->port, plan.frames, plan.n_frames);
         if (n == -EAGAIN) {
                 want(conn, true);
@@ -134,7 +137,7 @@ static int check_fds(const struct hark_conn *conn, size_t n_fds)
 
         if (n_fds == 0)
                 return 0;
-        if (!(conn->port->transport->public.capabilities & HARK_CAN_PASS_FDS))
+        if (!(conn->port->capabilities & HARK_CAN_PASS_FDS))
                 return -EOPNOTSUPP;
         return n_fds <= most && n_fds <= HARK_PORT_FDS ? 0 : -EDQUOT;
 }
