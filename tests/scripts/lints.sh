@@ -97,6 +97,19 @@ man_a_function_without_a_page_test() {
         finds man-examples 'hark_invoke: in the NAME and SYNOPSIS of 0 man pages'
 }
 
+man_a_page_that_is_not_there_test() {
+        copy docs/man
+        echo 'See *hark_nowhere*(3) and hark_call(3).' >>docs/man/hark_call.3.scd
+        finds man-references 'there is no hark_nowhere(3)'
+        [[ $(scripts/lint-man-references) != *'hark_call(3)'* ]]
+}
+
+man_a_page_that_is_not_installed_test() {
+        copy docs/man
+        sed -i "/'hark.7'/d" docs/man/meson.build
+        finds man-references 'docs/man/hark.7.scd: not in docs/man/meson.build'
+}
+
 results_a_status_taken_for_an_answer_test() {
         copy
         mkdir -p tools
