@@ -197,7 +197,7 @@ static void run_publication(struct hark_task *task)
         hark_peer *peer = publication->peer;
         hark_loop *loop = peer->loop;
 
-        if (peer->server)
+        if (peer->server && peer->is_admitted)
                 pass_on(peer, publication);
         hark_conn_release(publication->conn, publication->charge);
         hark_conn_unref(publication->conn);
@@ -260,6 +260,8 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
 {
         hark_peer *peer = userdata;
 
+        if (!peer->is_admitted)
+                peer->requests.methods = NULL;
         hark_requests_close(&peer->requests,
                             reason < 0 && reason != -ECANCELED ? -ECONNRESET : -ECANCELED);
         hark_conn_channel_close(&peer->channel);

@@ -133,7 +133,6 @@ static void free_server(hark_server *server)
         /* Peers whose requests are kept outlive their server. */
         hark_list_for_each (link, &server->peers) {
                 peer_of(link)->server = NULL;
-                peer_of(link)->requests.methods = NULL;
                 hark_list_remove(link);
         }
         hark_methods_done(&server->methods);
@@ -151,8 +150,10 @@ static void close_server(hark_server *server)
 {
         hark_list_for_each (link, &server->accepting)
                 close_accepting(hark_container_of(link, struct hark_accepting, link));
-        hark_list_for_each (link, &server->peers)
+        hark_list_for_each (link, &server->peers) {
+                peer_of(link)->requests.methods = NULL; /* no handler runs any more */
                 hark_peer_close(peer_of(link), -ECANCELED);
+        }
         /* Behind all that its peers have to be told. */
         hark_loop_queue_callback(server->loop, &server->free_task);
         hark_loop_run_callbacks_of(server->loop, server);

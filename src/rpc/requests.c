@@ -331,7 +331,7 @@ void hark_requests_close(struct hark_requests *requests, int reason)
         hark_list_for_each (link, &requests->unfinished) {
                 hark_request *request = hark_container_of(link, struct hark_request, link);
 
-                if (!request->is_one_way || request->state == REQUEST_QUEUED)
+                if (!request->is_one_way)
                         end_request(request, reason);
         }
         hark_map_done(&requests->by_id);

@@ -42,7 +42,7 @@ void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_pe
 void hark_requests_take(struct hark_requests *requests, struct hark_received *received);
 void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header);
 
-/* The connection is gone: all end with reason, and no handler runs any more. */
+/* The connection is gone: all end with reason, but for one-way ones, whose turn still comes. */
 void hark_requests_close(struct hark_requests *requests, int reason);
 
 #endif
