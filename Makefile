@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: MIT
 #
-# The short way to what meson does. Everything is built below build/, one directory per variant:
-# default (what is installed), gcc, asan (clang, AddressSanitizer and UBSan), tsan (clang,
+# The short way to what meson does. What is installed is built in build/, and the variants that are
+# tested in directories below: gcc, asan (clang, AddressSanitizer and UBSan), tsan (clang,
 # ThreadSanitizer), fuzz (clang, libFuzzer). Each target installs the packages that it lacks.
 
 FUZZ_SECONDS ?= 60
 
-default = build/default
-options_default = -Dtests=disabled
 options_gcc = -Dwerror=true
 options_asan = -Dwerror=true -Db_sanitize=address,undefined -Db_lundef=false
 options_tsan = -Dman=disabled -Dwerror=true -Db_sanitize=thread -Db_lundef=false
@@ -21,18 +19,18 @@ compiler_fuzz = CC=clang
 .PRECIOUS: build/%/build.ninja
 .NOTPARALLEL:
 
-all: setup-build $(default)/build.ninja
-	@ninja -C $(default)
+all: setup-build build/build.ninja
+	@ninja -C build
 
-demo: setup-demo $(default)/build.ninja
-	@ninja -C $(default) --quiet
-	@$(default)/examples/sysmon/sysmon-demo
+demo: setup-demo build/build.ninja
+	@ninja -C build --quiet
+	@build/examples/sysmon/sysmon-demo
 
 check: setup-check build/gcc/build.ninja build/asan/build.ninja build/tsan/build.ninja
 	@scripts/check
 
 install: all
-	@meson install -C $(default) --no-rebuild --quiet
+	@meson install -C build --no-rebuild --quiet
 	@test -n "$(DESTDIR)" || test "$$(id -u)" -ne 0 || ldconfig
 
 lint: setup-lint build/asan/build.ninja
@@ -45,9 +43,9 @@ fuzz: setup-fuzz build/fuzz/build.ninja
 	@ninja -C build/fuzz --quiet
 	@scripts/fuzz build/fuzz $(FUZZ_SECONDS)
 
-bench: setup-bench $(default)/build.ninja
-	@ninja -C $(default) --quiet
-	@$(default)/tools/hark/hark bench $(ADDRESSES)
+bench: setup-bench build/build.ninja
+	@ninja -C build --quiet
+	@build/tools/hark/hark bench $(ADDRESSES)
 
 clean:
 	rm -rf build
@@ -65,7 +63,8 @@ help:
 setup-%:
 	@scripts/setup $*
 
+build/build.ninja:
+	@said=$$(meson setup build -Dtests=disabled 2>&1) || { echo "$$said"; exit 1; }
+
 build/%/build.ninja:
-	@mkdir -p build
-	@$(compiler_$*) meson setup build/$* $(options_$*) >build/$*.log 2>&1 || \
-		{ cat build/$*.log; exit 1; }
+	@said=$$($(compiler_$*) meson setup build/$* $(options_$*) 2>&1) || { echo "$$said"; exit 1; }
