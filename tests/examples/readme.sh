@@ -50,12 +50,9 @@ the_client_and_the_server_of_the_readme_work_test() {
         install_here
         compile client hark_connect
         compile server hark_server_listen
-        # This server prints nothing, so the directory tells when it serves.
         ./server &
         started+=($!)
-        until test -S clock.sock; do
-                kill -0 $! # still there
-        done
+        eventually test -S clock.sock # this server prints nothing
         status_is 0 ./client >answer
         test -s answer
 }

@@ -16,6 +16,15 @@ ask() {
         robust "$address" "$1" "${2-}"
 }
 
+# is_listed_as PID NAME
+is_listed_as() {
+        equals "$(ask sys.Processes | awk -v pid="$1" '$1 == pid {print $4, $5, $6}')" "$2"
+}
+
+is_zombie() {
+        grep -q '^State:.Z' "/proc/$1/status"
+}
+
 it_tells_the_load_test() {
         start sysmon "unix:$PWD/sysmon"
         matches "$(ask sys.Load)" '^load_1min +[0-9.]+.load_5min +[0-9.]+.load_15min +[0-9.]+.'
@@ -70,10 +79,18 @@ it_names_a_process_by_a_name_of_any_kind_test() {
         local odd=$!
         started+=("$odd")
         exec {keys}>input # returns once the process has opened the other end
-        local name=''
-        until [[ $name == 'a) b (c' ]]; do # between fork and exec it has another
-                name=$(ask sys.Processes | awk -v pid="$odd" '$1 == pid {print $4, $5, $6}')
-        done
+        eventually is_listed_as "$odd" 'a) b (c' # between fork and exec it has another
+        exec {keys}>&-
+}
+
+it_takes_a_zombie_for_ended_test() {
+        mkfifo input
+        start sysmon "unix:$PWD/sysmon"
+        sh -c 'true & echo $! >child; exec cat <input' & # cat does not wait for its child
+        started+=($!)
+        exec {keys}>input
+        eventually is_zombie "$(<child)"
+        is_listed_as "$(<child)" ''
         exec {keys}>&-
 }
 

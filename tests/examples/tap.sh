@@ -37,7 +37,8 @@ next_line() {
 
 # wait_for_line PATTERN: waits until the server that was started last prints such a line; sets line.
 wait_for_line() {
-        while read -r -t "$patience_s" -u "$output" line; do
+        local end=$((SECONDS + patience_s))
+        while ((SECONDS <= end)) && read -r -t "$patience_s" -u "$output" line; do
                 # shellcheck disable=SC2053 # a pattern, on purpose
                 if [[ $line == $1 ]]; then
                         return 0
@@ -45,6 +46,15 @@ wait_for_line() {
         done
         echo "no line like: $1"
         return 1
+}
+
+# eventually COMMAND...: tries it until it succeeds, for what no event tells of.
+eventually() {
+        local end=$((SECONDS + patience_s))
+        until "$@"; do
+                ((SECONDS <= end)) || return 1
+                sleep 0.02
+        done
 }
 
 # status_is STATUS COMMAND...
@@ -104,16 +114,8 @@ left_behind() {
                 done 2>/dev/null
 }
 
-# What is about to end may take its time to do so.
-wait_until_nothing_is_left() {
-        local end=$((SECONDS + patience_s))
-        while [[ -n $(left_behind) ]]; do
-                if ((SECONDS > end)); then
-                        echo "left behind: $(left_behind)"
-                        return 1
-                fi
-                sleep 0.02
-        done
+nothing_is_left() {
+        [[ -z $(left_behind) ]]
 }
 
 run_one() {
@@ -140,7 +142,10 @@ run_tests() {
                 (export HARK_TEST && run_one "$scratch/directory" "$name") \
                         >"$scratch/log" 2>&1 </dev/null
                 status=$?
-                wait_until_nothing_is_left >>"$scratch/log" || status=1
+                if ! eventually nothing_is_left; then # what is about to end may take its time
+                        echo "left behind: $(left_behind)" >>"$scratch/log"
+                        status=1
+                fi
                 if ((status == 0)); then
                         echo "ok $number - ${name%_test}"
                 elif ((status == skipped)); then
