@@ -100,11 +100,22 @@ static void say_goaway(struct hark_conn *conn, int status, const char *text)
                 conn->cannot_send = true;
 }
 
+/* Who is not admitted gets nothing of what waits for that; the roles hear of it while their slots show
+ * that it was never sent. */
+static void drop_unadmitted(struct hark_conn *conn, int reason)
+{
+        if (!conn->is_accepting || conn->state >= HARK_CONN_OPEN)
+                return;
+        tell_closed(conn, reason);
+        hark_writer_done(&conn->writer);
+}
+
 int hark_conn_fail(struct hark_conn *conn, int error, const char *why)
 {
         hark_log(hark_loop_log(conn->loop), LOG_WARNING, "%s%s%s broke the protocol: %s",
                  hark_conn_peer_name(conn), conn->port->remote[0] ? " at " : "", conn->port->remote,
                  why ? why : "?");
+        drop_unadmitted(conn, error);
         say_goaway(conn, HARK_INVALID_ARGUMENT, why);
         hark_conn_close_now(conn, error);
         return error;
@@ -271,10 +282,15 @@ void hark_conn_admit(struct hark_conn *conn)
 
 void hark_conn_refuse(struct hark_conn *conn, int status, const char *text)
 {
+        int error = hark_errno_of_refusal(status);
+
         if (conn->state == HARK_CONN_CLOSED)
                 return;
+        hark_conn_ref(conn);
+        drop_unadmitted(conn, error);
         say_goaway(conn, status, text);
-        hark_conn_close_now(conn, hark_errno_of_refusal(status));
+        hark_conn_close_now(conn, error);
+        hark_conn_unref(conn);
 }
 
 void hark_conn_leave(struct hark_conn *conn)
