@@ -5,7 +5,7 @@
  *
  *         scheme : body ? option=value & option
  *         `---'    `--'   `-------------------'
- *         find_transport()     parse_options()
+ *         find_transport()     hark_parse_options()
  *                  check_body(), then the transport's own parse
  *
  * Nothing is guessed: what is not understood is refused, and why says which part it was.
@@ -14,7 +14,6 @@
 #include "transport/address.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,27 +23,10 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "transport/parser.h"
 #include "transport/transport.h"
 
 #define QUOTED_MAX 40 /* bytes: two such parts fit into the 128 that the contract promises */
-#define LIST_SIZE  64 /* of schemes or options in a text */
-
-#define PASSWD_SIZE     1024 /* of an entry, to begin with */
-#define PASSWD_SIZE_MAX (1024 * 1024)
-
-/* Where why goes, and what is looked at: so that the functions below need no more parameters. */
-struct parser {
-        struct hark_address *address;
-        char *why;
-        size_t why_size;
-};
-
-struct option {
-        const char *name;
-        enum hark_address_option bit;
-        /* value: NULL where no `=` was written. */
-        int (*parse)(struct parser *parser, const char *value, size_t size);
-};
 
 /* --- texts ------------------------------------------------------------------------------------- */
 
@@ -66,12 +48,16 @@ int hark_address_complain(char *why, size_t why_size, const char *format, ...)
         return -EINVAL;
 }
 
-/* Appends a word to a list "a, b, c" of LIST_SIZE bytes. */
-static void list_word(char *list, const char *word)
+void hark_list_word(char list[HARK_LIST_SIZE], const char *word)
 {
         size_t used = strlen(list);
 
-        (void)snprintf(list + used, LIST_SIZE - used, "%s%s", used > 0 ? ", " : "", word);
+        (void)snprintf(list + used, HARK_LIST_SIZE - used, "%s%s", used > 0 ? ", " : "", word);
+}
+
+bool hark_is_word(const char *word, const char *text, size_t size)
+{
+        return strlen(word) == size && memcmp(word, text, size) == 0;
 }
 
 /* --- numbers and escapes ----------------------------------------------------------------------- */
@@ -139,17 +125,12 @@ char *hark_address_decode(const char *text, size_t size, size_t *ret_size)
 
 /* --- scheme and body --------------------------------------------------------------------------- */
 
-static bool is_word(const char *word, const char *text, size_t size)
-{
-        return strlen(word) == size && memcmp(word, text, size) == 0;
-}
-
 static const struct hark_transport_ops *find_scheme(const char *text, size_t size)
 {
         const struct hark_transport_ops *ops;
 
         for (size_t i = 0; (ops = hark_transport_ops_get(i)); i++)
-                if (is_word(ops->public.scheme, text, size))
+                if (hark_is_word(ops->public.scheme, text, size))
                         return ops;
         return NULL;
 }
@@ -159,13 +140,13 @@ static void list_schemes(char *list)
         const struct hark_transport_ops *ops;
 
         for (size_t i = 0; (ops = hark_transport_ops_get(i)); i++)
-                list_word(list, ops->public.scheme);
+                hark_list_word(list, ops->public.scheme);
 }
 
-static int find_transport(struct parser *parser, const char *text, const char **ret_body)
+static int find_transport(struct hark_parser *parser, const char *text, const char **ret_body)
 {
         const char *colon = strchr(text, ':');
-        char list[LIST_SIZE] = "";
+        char list[HARK_LIST_SIZE] = "";
         size_t size;
 
         list_schemes(list);
@@ -185,7 +166,7 @@ static int find_transport(struct parser *parser, const char *text, const char **
         return 0;
 }
 
-static int check_escape(struct parser *parser, const char *text, size_t size)
+static int check_escape(struct hark_parser *parser, const char *text, size_t size)
 {
         if (!is_escape(text, size))
                 return hark_address_complain(
@@ -198,7 +179,7 @@ static int check_escape(struct parser *parser, const char *text, size_t size)
         return 0;
 }
 
-static int check_byte(struct parser *parser, unsigned char byte)
+static int check_byte(struct hark_parser *parser, unsigned char byte)
 {
         if (byte == ' ' && !(parser->address->transport->options & HARK_OPTION_SPACES))
                 return hark_address_complain(parser->why, parser->why_size,
@@ -210,7 +191,7 @@ static int check_byte(struct parser *parser, unsigned char byte)
         return 0;
 }
 
-static int check_body(struct parser *parser, const char *body, size_t size)
+static int check_body(struct hark_parser *parser, const char *body, size_t size)
 {
         int r = 0;
 
@@ -220,157 +201,9 @@ static int check_body(struct parser *parser, const char *body, size_t size)
         return r;
 }
 
-/* --- options ----------------------------------------------------------------------------------- */
-
-/* 0; -ENOENT: there is none of this name; -ENOMEM and others: it could not be asked. */
-static int look_up_user(const char *name, uid_t *ret_uid)
-{
-        int r = ERANGE;
-
-        for (size_t size = PASSWD_SIZE; r == ERANGE && size <= PASSWD_SIZE_MAX; size *= 2) {
-                hark_cleanup(hark_freep) char *buffer = malloc(size);
-                struct passwd entry, *found = NULL;
-
-                if (!buffer)
-                        return -ENOMEM;
-                r = getpwnam_r(name, &entry, buffer, size, &found);
-                if (r == EINTR)
-                        r = ERANGE; /* once more, which a larger buffer does not hinder */
-                if (found) {
-                        *ret_uid = found->pw_uid;
-                        return 0;
-                }
-        }
-        return r == 0 || r == ENOENT || r == ESRCH ? -ENOENT : -r;
-}
-
-static int parse_user(struct parser *parser, const char *value, size_t size)
-{
-        hark_cleanup(hark_freep) char *name = strndup(value, size);
-        int r = name ? look_up_user(name, &parser->address->uid) : -ENOMEM;
-
-        if (r == 0)
-                return 0;
-        hark_address_complain(parser->why, parser->why_size, "uid: %s '%.*s'",
-                              r == -ENOENT ? "there is no user" : "cannot look up",
-                              hark_quoted(size), value);
-        return r;
-}
-
-static int parse_uid(struct parser *parser, const char *value, size_t size)
-{
-        struct hark_address *address = parser->address;
-        uint64_t number;
-
-        if (!value || size == 0)
-                return hark_address_complain(parser->why, parser->why_size,
-                                             "uid: is empty; expected a user, a number, or any");
-        if (size == 3 && memcmp(value, "any", 3) == 0) {
-                address->uid_rule = HARK_UID_ANY;
-                return 0;
-        }
-        address->uid_rule = HARK_UID_ONE;
-        if (digit_value(*value) >= 10)
-                return parse_user(parser, value, size);
-        /* The last number stands for "unknown" and must match nobody. */
-        if (!hark_parse_number(value, size, 10, UINT32_MAX - 1, &number))
-                return hark_address_complain(parser->why, parser->why_size,
-                                             "uid: '%.*s' is not a number from 0 to 4294967294",
-                                             hark_quoted(size), value);
-        address->uid = (uid_t)number;
-        return 0;
-}
-
-static int parse_mode(struct parser *parser, const char *value, size_t size)
-{
-        uint64_t number;
-
-        if (!value || !hark_parse_number(value, size, 8, 0777, &number))
-                return hark_address_complain(parser->why, parser->why_size,
-                                             "mode: '%.*s' is not an octal number from 0 to 0777",
-                                             hark_quoted(size), value ? value : "");
-        parser->address->has_mode = true;
-        parser->address->mode = (mode_t)number;
-        return 0;
-}
-
-static int parse_open(struct parser *parser, const char *value, size_t size)
-{
-        if (value)
-                return hark_address_complain(parser->why, parser->why_size,
-                                             "open: takes no value, but has '%.*s'",
-                                             hark_quoted(size), value);
-        parser->address->is_open = true;
-        return 0;
-}
-
-static const struct option options[] = {
-        {"uid", HARK_OPTION_UID, parse_uid},
-        {"mode", HARK_OPTION_MODE, parse_mode},
-        {"open", HARK_OPTION_OPEN, parse_open},
-};
-
-#define N_OPTIONS (sizeof(options) / sizeof(*options))
-
-/* NULL: this transport has none of this name. */
-static const struct option *find_option(const struct hark_address *address, const char *name,
-                                        size_t size)
-{
-        for (size_t i = 0; i < N_OPTIONS; i++)
-                if ((address->transport->options & options[i].bit) &&
-                    is_word(options[i].name, name, size))
-                        return &options[i];
-        return NULL;
-}
-
-static int complain_of_option(struct parser *parser, const char *name, size_t size)
-{
-        const struct hark_transport_ops *transport = parser->address->transport;
-        char list[LIST_SIZE] = "";
-
-        for (size_t i = 0; i < N_OPTIONS; i++)
-                if (transport->options & options[i].bit)
-                        list_word(list, options[i].name);
-        return hark_address_complain(parser->why, parser->why_size,
-                                     "option: '%.*s' is unknown to %s:; expected %s",
-                                     hark_quoted(size), name, transport->public.scheme,
-                                     *list ? list : "none (a '?' is written %3F)");
-}
-
-static int parse_option(struct parser *parser, const char *text, size_t size, unsigned *seen)
-{
-        const char *equals = memchr(text, '=', size);
-        size_t name_size = equals ? (size_t)(equals - text) : size;
-        const struct option *option = find_option(parser->address, text, name_size);
-
-        if (!option)
-                return complain_of_option(parser, text, name_size);
-        if (*seen & option->bit)
-                return hark_address_complain(parser->why, parser->why_size,
-                                             "option: '%s' is given twice", option->name);
-        *seen |= option->bit;
-        return option->parse(parser, equals ? equals + 1 : NULL, equals ? size - name_size - 1 : 0);
-}
-
-/* text: behind the `?`. */
-static int parse_options(struct parser *parser, const char *text)
-{
-        unsigned seen = 0;
-        int r;
-
-        for (;;) {
-                size_t size = strcspn(text, "&");
-
-                r = parse_option(parser, text, size, &seen);
-                if (r < 0 || text[size] == '\0')
-                        return r;
-                text += size + 1;
-        }
-}
-
 /* --- the whole --------------------------------------------------------------------------------- */
 
-static int parse(struct parser *parser, const char *text)
+static int parse(struct hark_parser *parser, const char *text)
 {
         struct hark_address *address = parser->address;
         const char *body = NULL;
@@ -382,7 +215,7 @@ static int parse(struct parser *parser, const char *text)
         size = strcspn(body, "?");
         r = check_body(parser, body, size);
         if (r == 0 && body[size] == '?')
-                r = parse_options(parser, body + size + 1);
+                r = hark_parse_options(parser, body + size + 1);
         if (r < 0)
                 return r;
         return address->transport->parse(address, body, size, parser->why, parser->why_size);
@@ -401,7 +234,7 @@ static struct hark_address *new_address(const char *text)
 
 int hark_address_parse(const char *text, struct hark_address **ret_address, char *why, size_t size)
 {
-        struct parser parser = {.why = why, .why_size = why ? size : 0};
+        struct hark_parser parser = {.why = why, .why_size = why ? size : 0};
         int r;
 
         if (!text)

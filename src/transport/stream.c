@@ -14,7 +14,6 @@
 
 #include "transport/stream.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,17 +22,10 @@
 
 #include "base/cleanup.h"
 #include "transport/sigpipe.h"
+#include "transport/socket_io.h"
 
 /* How long to wait where the kernel calls a descriptor writable and then has no room. */
 #define PAUSE_NS (10 * 1000000u)
-
-#define FDS_SIZE CMSG_SPACE(HARK_PORT_FDS * sizeof(int))
-
-/* Control data wants the alignment of its header. */
-union control {
-        struct cmsghdr header;
-        char bytes[FDS_SIZE];
-};
 
 /* What one system call writes: frames in a row of which only the first may have fds. */
 struct batch {
@@ -173,56 +165,7 @@ static void on_pause_over(struct hark_timer *timer)
         update_events(stream);
 }
 
-/* --- receiving --------------------------------------------------------------------------------- */
-
-static void take_fds(struct hark_in_fds *fds, const struct cmsghdr *header)
-{
-        unsigned n = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        int received[HARK_PORT_FDS];
-
-        assert(n <= HARK_PORT_FDS);
-        memcpy(received, CMSG_DATA(header), n * sizeof(int));
-        for (unsigned i = 0; i < n; i++) {
-                if (fds->n_fds < HARK_PORT_FDS) {
-                        fds->fds[fds->n_fds++] = received[i];
-                } else {
-                        fds->is_truncated = true;
-                        hark_close(received[i]);
-                }
-        }
-}
-
-static void take_control(struct hark_in_fds *fds, struct msghdr *message)
-{
-        for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
-             header = CMSG_NXTHDR(message, header))
-                if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-                        take_fds(fds, header);
-        if (message->msg_flags & MSG_CTRUNC)
-                fds->is_truncated = true;
-}
-
-static ssize_t receive_from_socket(int fd, const struct iovec *iov, unsigned n_iov,
-                                   struct hark_in_fds *fds)
-{
-        union control control;
-        /* recvmsg(2) does not write to the vector, but struct msghdr has no const. */
-        struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n_iov};
-        ssize_t n;
-
-        if (fds) {
-                message.msg_control = control.bytes;
-                message.msg_controllen = sizeof(control.bytes);
-        }
-        do {
-                n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        } while (n < 0 && errno == EINTR);
-        if (n < 0)
-                return -errno;
-        if (fds && message.msg_controllen > 0)
-                take_control(fds, &message);
-        return n;
-}
+/* --- receiving and sending --------------------------------------------------------------------- */
 
 static ssize_t receive_from_pipe(int fd, const struct iovec *iov, unsigned n_iov)
 {
@@ -233,8 +176,6 @@ static ssize_t receive_from_pipe(int fd, const struct iovec *iov, unsigned n_iov
         } while (n < 0 && errno == EINTR);
         return n < 0 ? -errno : n;
 }
-
-/* --- sending ----------------------------------------------------------------------------------- */
 
 static const struct hark_end *out_end(const struct hark_stream *stream)
 {
@@ -257,34 +198,6 @@ static void fill_batch(struct batch *batch, const struct hark_out_frame *frames,
         }
 }
 
-static void put_fds(struct msghdr *message, union control *control, const struct batch *batch)
-{
-        struct cmsghdr *header = &control->header;
-
-        assert(batch->n_fds <= HARK_PORT_FDS);
-        message->msg_control = control->bytes;
-        message->msg_controllen = CMSG_SPACE(batch->n_fds * sizeof(int));
-        memset(control, 0, message->msg_controllen);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(batch->n_fds * sizeof(int));
-        memcpy(CMSG_DATA(header), batch->fds, batch->n_fds * sizeof(int));
-}
-
-static ssize_t send_to_socket(int fd, struct batch *batch)
-{
-        struct msghdr message = {.msg_iov = batch->iov, .msg_iovlen = batch->n_iov};
-        union control control;
-        ssize_t n;
-
-        if (batch->n_fds > 0)
-                put_fds(&message, &control, batch);
-        do {
-                n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        } while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : n;
-}
-
 /* Whether the error says that the kernel has no room, which says nothing of the connection and which
  * EPOLLOUT does not show: too many fds of this user are in flight, or no memory is left. */
 static bool is_shortage(ssize_t error)
@@ -298,7 +211,7 @@ static ssize_t send_batch(struct hark_stream *stream, struct batch *batch)
         ssize_t n;
 
         if (end->is_socket)
-                n = send_to_socket(end->fd, batch);
+                n = hark_socket_send(end->fd, batch->iov, batch->n_iov, batch->fds, batch->n_fds);
         else
                 n = hark_writev_no_signal(end->fd, batch->iov, batch->n_iov,
                                           &stream->has_no_sigpipe_flag);
@@ -383,7 +296,7 @@ ssize_t hark_stream_receive(struct hark_port *port, const struct iovec *iov, uns
 
         if (!stream->in.is_socket)
                 return receive_from_pipe(stream->in.fd, iov, n_iov);
-        return receive_from_socket(stream->in.fd, iov, n_iov, takes_fds ? fds : NULL);
+        return hark_socket_receive(stream->in.fd, iov, n_iov, takes_fds ? fds : NULL);
 }
 
 ssize_t hark_stream_send(struct hark_port *port, const struct hark_out_frame *frames,

@@ -28,6 +28,7 @@
 #include "transport/acceptor.h"
 #include "transport/stream.h"
 #include "transport/tcp_address.h"
+#include "transport/tcp_listen.h"
 #include "transport/tcp_socket.h"
 
 /* How long an address may leave us waiting before the next one is tried: its first packet is sent
@@ -48,23 +49,6 @@ struct tcp_port {
 struct tcp_listener {
         struct hark_acceptor acceptor; /* the first member */
 };
-
-static void free_addressesp(struct addrinfo **addresses)
-{
-        if (*addresses)
-                freeaddrinfo(*addresses);
-}
-
-static int open_tcp_socket(const struct addrinfo *address)
-{
-        int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                        address->ai_protocol);
-
-        if (fd < 0)
-                return -errno;
-        hark_tcp_tune(fd);
-        return fd;
-}
 
 /* --- ports ------------------------------------------------------------------------------------- */
 
@@ -106,7 +90,7 @@ static int become_connected(struct tcp_port *port)
 /* 0: connected; -EINPROGRESS; else: not with this one. */
 static int try_address(struct tcp_port *port, const struct addrinfo *address)
 {
-        int fd = open_tcp_socket(address);
+        int fd = hark_tcp_open(address->ai_family);
 
         if (fd < 0)
                 return fd;
@@ -187,7 +171,8 @@ static void close_tcp(struct hark_port *base)
         hark_timer_stop(&port->look);
         hark_io_stop(&port->connecting);
         hark_stream_done(&port->stream);
-        free_addressesp(&port->addresses);
+        if (port->addresses)
+                freeaddrinfo(port->addresses);
         free(port);
 }
 
@@ -264,66 +249,6 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         return 0;
 }
 
-static int set_up_listening(int fd, const struct addrinfo *address, bool is_v6_only)
-{
-        int yes = 1, v6_only = is_v6_only;
-
-        /* Or else a server that ends could not begin again while its old connections fade. */
-        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
-                return -errno;
-        if (address->ai_family == AF_INET6 &&
-            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) < 0)
-                return -errno;
-        if (bind(fd, address->ai_addr, address->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
-                return -errno;
-        return 0;
-}
-
-/* Returns a listening descriptor. */
-static int listen_on(const struct addrinfo *info, const struct hark_address *address)
-{
-        union hark_tcp_name name = {0};
-        hark_cleanup(hark_closep) int fd = -1;
-        int r;
-
-        memcpy(&name, info->ai_addr,
-               info->ai_addrlen < sizeof(name) ? info->ai_addrlen : sizeof(name));
-        if (!address->is_open && !hark_tcp_is_loopback(&name))
-                return -EPERM;
-        fd = open_tcp_socket(info);
-        if (fd < 0)
-                return fd;
-        r = set_up_listening(fd, info, !hark_tcp_is_any(address));
-        return r < 0 ? r : HARK_TAKE_FD(fd);
-}
-
-static int listen_on_family(const struct hark_address *address, int family)
-{
-        hark_cleanup(free_addressesp) struct addrinfo *addresses = NULL;
-        struct addrinfo hints = {.ai_family = family, .ai_flags = AI_PASSIVE};
-        int r = hark_tcp_resolve(address, hints, -ENOENT, &addresses);
-
-        for (const struct addrinfo *info = addresses; info; info = info->ai_next) {
-                r = listen_on(info, address);
-                if (r >= 0)
-                        break;
-        }
-        return r;
-}
-
-/* Returns a listening descriptor. For `*` one IPv6 socket takes IPv4 as well, where there is IPv6. */
-static int open_listening(const struct hark_address *address)
-{
-        int fd;
-
-        if (!hark_tcp_is_any(address))
-                return listen_on_family(address, AF_UNSPEC);
-        fd = listen_on_family(address, AF_INET6);
-        if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL || fd == -ENOENT)
-                fd = listen_on_family(address, AF_INET);
-        return fd;
-}
-
 /* The address with the port that it really has. NULL: no memory. */
 static char *print_listener(int fd, const struct hark_address *address)
 {
@@ -342,7 +267,7 @@ static char *print_listener(int fd, const struct hark_address *address)
 static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
                               const struct hark_address *address)
 {
-        hark_cleanup(hark_closep) int fd = open_listening(address);
+        hark_cleanup(hark_closep) int fd = hark_tcp_listen(address);
         struct hark_listener *base = &listener->acceptor.listener;
         int r;
 

@@ -5,6 +5,7 @@
 #include "transport/tcp_socket.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/sockios.h> /* SIOCOUTQ */
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -21,13 +22,18 @@ static void set_option(int fd, int level, int option, int value)
         (void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-void hark_tcp_tune(int fd)
+int hark_tcp_open(int family)
 {
+        int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
+
+        if (fd < 0)
+                return -errno;
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
         set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT);
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        return fd;
 }
 
 enum hark_tcp_health hark_tcp_look(int fd, unsigned silence_ms)

@@ -29,9 +29,9 @@
 #define HARK_TCP_SILENCE_MS 60000
 #define HARK_TCP_LOOK_MS    15000
 
-/* Small writes leave at once, and the lost machine is noticed as said above. Accepted sockets get it
- * from the listening one. */
-void hark_tcp_tune(int fd);
+/* A non-blocking socket of AF_INET or AF_INET6, or -errno. Small writes leave it at once, and a lost
+ * machine is noticed as said above; sockets that it accepts are the same in this. */
+int hark_tcp_open(int family);
 
 enum hark_tcp_health {
         HARK_TCP_SETTLED, /* all that was sent has arrived */

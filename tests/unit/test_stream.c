@@ -518,26 +518,39 @@ START_TEST(fds_beyond_those_that_were_not_taken_yet_are_missed_and_closed)
 }
 END_TEST
 
+/* Five come, and there is room for fewer. */
+static void receive_into(struct kit_port *server, int highest_fd, unsigned n_rooms)
+{
+        struct hark_in_fds fds = {.n_fds = 0};
+        struct rlimit limit, few;
+        char byte;
+
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        few = limit;
+        few.rlim_cur = (rlim_t)highest_fd + 1 + n_rooms;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        ck_assert_int_eq(kit_receive(server, &byte, 1, &fds), 1);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        ck_assert(fds.is_truncated);
+        ck_assert_uint_eq(fds.n_fds, n_rooms);
+        close_received(&fds);
+}
+
 START_TEST(fds_for_which_there_is_no_room_in_the_process_are_missed)
 {
         hark_loop *loop = kit_new_loop();
         struct kit_port server = {0};
         int fd = connect_plainly(loop, &server);
-        struct hark_in_fds fds = {.n_fds = 0};
-        struct rlimit limit, few;
-        char byte;
+        int copies[50]; /* so that there is no hole below the last of them */
 
-        send_fds_plainly(fd, 5);
-        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-        few = limit;
-        few.rlim_cur = (rlim_t)dup(fd) + 2; /* one more after that one */
-        close((int)few.rlim_cur - 2);
-        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-        ck_assert_int_eq(kit_receive(&server, &byte, 1, &fds), 1);
-        ck_assert(fds.is_truncated);
-        ck_assert_uint_lt(fds.n_fds, 5);
-        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-        close_received(&fds);
+        for (unsigned i = 0; i < 50; i++)
+                copies[i] = dup(fd);
+        for (unsigned n_rooms = 0; n_rooms < 3; n_rooms++) {
+                send_fds_plainly(fd, 5);
+                receive_into(&server, copies[49], n_rooms);
+        }
+        for (unsigned i = 0; i < 50; i++)
+                close(copies[i]);
         close(fd);
         kit_close(&server);
         hark_loop_unref(loop);

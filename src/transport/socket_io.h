@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_TRANSPORT_SOCKET_IO_H
+#define HARK_TRANSPORT_SOCKET_IO_H
+
+/*
+ * Bytes and fds in and out of a socket: never blocking, whatever the socket's flags, without SIGPIPE,
+ * and made again when a signal interrupts them.
+ */
+
+#include "transport/transport.h"
+
+/* fds: those that come along are appended; NULL: they are not taken, and the kernel closes them.
+ * Returns bytes; 0: the end; -errno of recvmsg(2). */
+ssize_t hark_socket_receive(int fd, const struct iovec *iov, unsigned n_iov,
+                            struct hark_in_fds *fds);
+
+/* The n_fds <= HARK_PORT_FDS fds go with the first byte. Returns bytes; -errno of sendmsg(2). */
+ssize_t hark_socket_send(int fd, const struct iovec *iov, unsigned n_iov, const int *fds,
+                         unsigned n_fds);
+
+#endif
