@@ -60,7 +60,8 @@ struct hark_limits {
         uint32_t
                 fds_per_message; /**< default 16, at most 64; of twice as many received ones may wait
                                        to be handled */
-        uint32_t hello_ms;       /**< until the other side has said hello; default 10000 */
+        uint32_t hello_ms;       /**< a server: until a client has said hello; both: until a goodbye
+                                      has left; default 10000 */
         uint64_t reserved[4];    /**< zero */
 };
 
@@ -115,7 +116,6 @@ struct hark_client_params {
  *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
  *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_INVALID_ARGUMENT -EPROTO,
  *         and others -EACCES; its words go to the log.
- *         -ECANCELED: hark_loop_stop() or a signal ended the wait.
  *         -EMFILE, -ENFILE: no fd left.
  */
 HARK_API int hark_connect(hark_loop *loop, const char *address,

@@ -186,3 +186,8 @@ int hark_errno_of_refusal(int status)
                 return -EPROTO;
         return -EACCES;
 }
+
+int hark_status_of_wire(uint32_t status)
+{
+        return status > 0 && status <= INT_MAX ? (int)status : HARK_UNKNOWN;
+}

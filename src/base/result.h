@@ -15,4 +15,7 @@ int hark_status_of_errno(int error);
 /* The -errno of a connection that was refused with this status: -EACCES, -EDQUOT, -ECONNREFUSED, -EPROTO. */
 int hark_errno_of_refusal(int status);
 
+/* What an error frame says is never good, whatever number it comes with. */
+int hark_status_of_wire(uint32_t status);
+
 #endif

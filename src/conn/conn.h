@@ -170,6 +170,9 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
  * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send);
 
+/* As hark_conn_send_control(), before all others of its priority that have not begun to leave. */
+int hark_conn_send_next(struct hark_conn *conn, const struct hark_send *send);
+
 /* As hark_conn_send_control(), before a queued message of the same priority that may be taken back;
  * position NULL: behind all, as usual. */
 int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,

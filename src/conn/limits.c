@@ -33,11 +33,13 @@ int hark_limits_complete(const struct hark_limits *given, struct hark_limits *re
                 return -EINVAL;
         two_messages = 2 * hark_conn_cost(limits.message_size);
         if (complete_size(given->received_size, two_messages > 32 * MIB ? two_messages : 32 * MIB,
-                          hark_conn_cost(limits.message_size), SIZE_MAX,
-                          &limits.received_size) < 0 ||
+                          limits.message_size, SIZE_MAX / 4, &limits.received_size) < 0 ||
             complete_size(given->queue_size, 16 * MIB, 4 * KIB, SIZE_MAX / 4, &limits.queue_size) <
                     0)
                 return -EINVAL;
+        /* One message fits, with what it costs besides its payload. */
+        if (limits.received_size < hark_conn_cost(limits.message_size))
+                limits.received_size = hark_conn_cost(limits.message_size);
         limits.calls_in_flight = or_default(given->calls_in_flight, 1024);
         limits.subscriptions = or_default(given->subscriptions, 4096);
         limits.fds_per_message = or_default(given->fds_per_message, 16);

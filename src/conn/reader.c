@@ -6,12 +6,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/result.h"
 
 _Static_assert(HARK_HEADER_SIZE + HARK_NAME_MAX + 1 + HARK_EXTENSIONS_MAX <= HARK_PREFIX_MAX,
                "what a prefix can be fits into what is kept of it");
@@ -58,12 +58,6 @@ static struct hark_span find_text(struct hark_span extensions, uint16_t id)
         return value;
 }
 
-/* What an error frame says is never good, whatever number it comes with. */
-static int status_of_wire(uint32_t status)
-{
-        return status > 0 && status <= INT_MAX ? (int)status : HARK_UNKNOWN;
-}
-
 static hark_message *new_message(struct hark_reader *reader, const struct hark_frame *frame,
                                  size_t total)
 {
@@ -88,7 +82,7 @@ static hark_message *new_message(struct hark_reader *reader, const struct hark_f
         if (!message)
                 return NULL;
         if (header->type == HARK_FRAME_ERROR)
-                message->status = status_of_wire(header->status);
+                message->status = hark_status_of_wire(header->status);
         message->encoding = header->encoding;
         message->priority = header->priority;
         return message;

@@ -158,6 +158,14 @@ static int check_send(const struct hark_conn *conn, const struct hark_send *send
         return check_fds(conn, n_fds);
 }
 
+/* Called with what queueing returned. */
+static int flush_soon(struct hark_conn *conn, int r)
+{
+        if (r == 0)
+                hark_loop_queue_chore(conn->loop, &conn->flush_task);
+        return r;
+}
+
 int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
                    struct hark_outgoing **slot)
 {
@@ -169,10 +177,7 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
                 conn->is_starved = true;
                 return -EAGAIN;
         }
-        r = hark_writer_queue(&conn->writer, send, slot);
-        if (r == 0)
-                hark_loop_queue_chore(conn->loop, &conn->flush_task);
-        return r;
+        return flush_soon(conn, hark_writer_queue(&conn->writer, send, slot));
 }
 
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
@@ -180,18 +185,21 @@ int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
         return hark_conn_send_before(conn, send, NULL, NULL);
 }
 
+int hark_conn_send_next(struct hark_conn *conn, const struct hark_send *send)
+{
+        if (conn->state == HARK_CONN_CLOSED)
+                return -ENOTCONN;
+        return flush_soon(conn, hark_writer_queue_before(&conn->writer, send, NULL, NULL));
+}
+
 int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
                           struct hark_outgoing *position, struct hark_outgoing **slot)
 {
-        int r;
-
         if (conn->state == HARK_CONN_CLOSED)
                 return -ENOTCONN;
-        r = position ? hark_writer_queue_before(&conn->writer, send, position, slot)
-                     : hark_writer_queue(&conn->writer, send, slot);
-        if (r == 0)
-                hark_loop_queue_chore(conn->loop, &conn->flush_task);
-        return r;
+        return flush_soon(conn,
+                          position ? hark_writer_queue_before(&conn->writer, send, position, slot)
+                                   : hark_writer_queue(&conn->writer, send, slot));
 }
 
 void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/result.h"
 #include "endpoint/peer.h"
 #include "endpoint/server.h"
 #include "transport/transport.h"
@@ -153,17 +154,34 @@ static void on_pong(struct hark_conn *conn, uint32_t id, void *userdata)
                 client->is_flushed = true;
 }
 
+/* As if the other side had refused it itself. NULL: no memory. */
+static hark_message *new_refusal(hark_client *client, const struct hark_outgoing *outgoing,
+                                 int error)
+{
+        struct hark_message_strings strings = {
+                .name = (const char *)outgoing->bytes + HARK_HEADER_SIZE,
+                .name_size = outgoing->header.name_size,
+                .error_text = hark_reason(error, NULL),
+        };
+        hark_message *message;
+
+        strings.error_text_size = strlen(strings.error_text);
+        message = hark_message_new(hark_loop_message_pools(client->loop), 0, &strings);
+        if (message)
+                message->status = hark_status_of_errno(error);
+        return message;
+}
+
 static void on_unfit(struct hark_conn *conn, const struct hark_outgoing *outgoing, int error,
                      void *userdata)
 {
         hark_client *client = userdata;
 
         (void)conn;
-        if (outgoing->header.type == HARK_FRAME_REQUEST && outgoing->slot)
+        if (outgoing->slot)
                 hark_calls_take_unfit(&client->calls, outgoing, error);
         else
-                hark_log(hark_loop_log(client->loop), LOG_WARNING, "not sent: %s",
-                         hark_reason(error, NULL));
+                take_refusal(client, new_refusal(client, outgoing, error));
 }
 
 static void drop_conn(hark_client *client)
@@ -319,7 +337,16 @@ static int start_conn(hark_client *client, const struct hark_address *address)
         };
         struct hark_conn *conn;
         struct hark_port *port;
-        int r = address->transport->connect(client->loop, address, &port);
+        int r;
+
+        /* What hello tells is what whoever answers holds to. */
+        if (client->params.serves) {
+                const struct hark_limits *theirs = &client->params.serves->params.limits;
+
+                params.limits.calls_in_flight = theirs->calls_in_flight;
+                params.limits.subscriptions = theirs->subscriptions;
+        }
+        r = address->transport->connect(client->loop, address, &port);
 
         if (r == 0)
                 r = hark_conn_new(client->loop, port, &params, &conn);

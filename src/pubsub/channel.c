@@ -17,6 +17,7 @@
 struct loss {
         struct hark_outgoing *gap; /* the frame that will tell it; NULL: see has_gap */
         bool has_gap;              /* one was queued; if gap is NULL, it has left: all is told */
+        bool is_behind;            /* it stands behind notifications that are still waiting */
         uint64_t first, n_lost;
         uint32_t reason; /* an errno, of the last */
         uint8_t priority;
@@ -59,8 +60,9 @@ static void add_loss(struct loss *loss, const struct lost *lost)
         loss->reason = lost->reason;
         if (lost->priority > loss->priority)
                 loss->priority = lost->priority;
-        if (loss->n_lost++ == 0) {
+        if (loss->n_lost == 0 || lost->sequence < loss->first)
                 loss->first = lost->sequence;
+        if (loss->n_lost++ == 0) {
                 loss->topic_size = (uint8_t)lost->topic.size;
                 memcpy(loss->topic, lost->topic.bytes, lost->topic.size);
         } else if (loss->topic_size != lost->topic.size ||
@@ -70,9 +72,9 @@ static void add_loss(struct loss *loss, const struct lost *lost)
 }
 
 /*
- * Queues the frame that tells the loss where the last one stood, or else where the lost notification
- * (position) stands, or else behind everything. If there is no memory for it, the next loss tries
- * again.
+ * Queues the frame that tells the loss: where the last such frame stood, or where the lost
+ * notification (position) stands, whichever comes first; else behind everything. If there is no
+ * memory for it, the next loss tries again.
  */
 static void queue_gap(struct conn_subscriber *subscriber, struct hark_outgoing *position)
 {
@@ -91,10 +93,14 @@ static void queue_gap(struct conn_subscriber *subscriber, struct hark_outgoing *
                 .payload = &payload,
                 .deadline_ns = HARK_NEVER,
         };
-        struct hark_outgoing *before = loss->gap, *last = loss->gap;
+        struct hark_outgoing *last = loss->gap, *before = NULL;
+        bool stays =
+                last && last->header.priority == loss->priority && !(position && loss->is_behind);
 
-        if (!before || before->header.priority != loss->priority)
-                before = position && position->header.priority == loss->priority ? position : NULL;
+        if (stays)
+                before = last;
+        else if (position && position->header.priority == loss->priority)
+                before = position;
         hark_gap_encode(&gap, bytes);
         if (last)
                 last->slot = NULL;
@@ -105,6 +111,8 @@ static void queue_gap(struct conn_subscriber *subscriber, struct hark_outgoing *
                 return;
         }
         loss->has_gap = true;
+        if (!stays)
+                loss->is_behind = !before && subscriber->waiting.n_queued > 0;
         if (last)
                 hark_conn_withdraw(conn, last);
 }

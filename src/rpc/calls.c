@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/result.h"
+
 _Static_assert(sizeof(struct hark_pending_call) <= HARK_BLOCK_SIZE, "one block of the pool");
 
 static bool was_sent(const struct hark_pending_call *pending)
@@ -78,7 +80,8 @@ static void send_cancel(struct hark_calls *calls, const struct hark_pending_call
         };
 
         hark_writer_give_up(&calls->conn->writer, HARK_FRAME_REQUEST, send.id, send.priority);
-        hark_conn_send_control(calls->conn, &send);
+        /* The other side takes nothing else of this priority before the rest of the request, or this. */
+        hark_conn_send_next(calls->conn, &send);
 }
 
 static void on_deadline(struct hark_timer *timer)
@@ -223,7 +226,7 @@ bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
                 return true;
         }
         if (header->type == HARK_FRAME_ERROR)
-                result = received->message ? received->message->status : HARK_UNKNOWN;
+                result = hark_status_of_wire(header->status);
         else if (!received->message)
                 result = HARK_RESOURCE_EXHAUSTED;
         end_call(pending, result, received->message);

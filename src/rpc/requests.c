@@ -145,6 +145,9 @@ static const char *text_of_failure(int failure)
                 return "the client does not read its replies";
         case -EDQUOT:
                 return "the reply has more file descriptors than this client takes";
+        case -EBADF:
+        case -EMFILE:
+                return "the reply's file descriptors could not be duplicated";
         default:
                 return "no memory for the reply";
         }
