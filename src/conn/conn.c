@@ -286,6 +286,8 @@ void hark_conn_refuse(struct hark_conn *conn, int status, const char *text)
 
         if (conn->state == HARK_CONN_CLOSED)
                 return;
+        hark_log(hark_loop_log(conn->loop), LOG_INFO, "%s is not admitted: %s",
+                 hark_conn_peer_name(conn), text ? text : hark_reason(status, NULL));
         hark_conn_ref(conn);
         drop_unadmitted(conn, error);
         say_goaway(conn, status, text);

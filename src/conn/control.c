@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "conn/internal.h"
 
 /*
  * A random number for this process as the other side sees it. Not kept between connections: nothing
@@ -128,6 +129,9 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
                 send.type = HARK_FRAME_SUBSCRIBED;
                 send.flags = 0;
         }
+        hark_log(hark_loop_log(conn->loop), LOG_INFO, "%s of %s is refused: %s",
+                 hark_frame_type_name(header->type), hark_conn_peer_name(conn),
+                 text ? text : hark_reason(status, NULL));
         /* Without memory even for this, the caller's deadline is what is left. */
         if (header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_SUBSCRIBE ||
             header->type == HARK_FRAME_PUBLISH)
