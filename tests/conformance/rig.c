@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See rig.h. */
+
+#include "rig.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PROGRAM  "/proc/self/exe"
+#define OWN_NAME "service"
+
+enum way {
+        WAY_LISTEN,
+        WAY_PIPES,
+        WAY_EXEC
+};
+
+static enum way way_of(const char *address)
+{
+        if (strcmp(address, "pipe:") == 0)
+                return WAY_PIPES;
+        return strcmp(address, "exec:") == 0 ? WAY_EXEC : WAY_LISTEN;
+}
+
+bool rig_can_be_here(const char *address)
+{
+        return way_of(address) != WAY_EXEC;
+}
+
+/* --- addresses ------------------------------------------------------------------------------------ */
+
+/* {path} and {name} become the test's own. */
+static void fill_in(char *ret_address, size_t size)
+{
+        const char *text = setting.address, *brace = strchr(text, '{');
+        const char *own = "", *rest = "";
+        int before = brace ? (int)(brace - text) : (int)strlen(text);
+
+        if (brace && strncmp(brace, "{path}", 6) == 0)
+                own = fixture_path(OWN_NAME);
+        else if (brace && strncmp(brace, "{name}", 6) == 0)
+                own = fixture_name(OWN_NAME);
+        if (brace)
+                rest = brace + 6;
+        snprintf(ret_address, size, "%.*s%s%s", before, text, own, rest);
+}
+
+const char *rig_why_not(const char *address)
+{
+        hark_loop *loop = NULL;
+        hark_server *server = NULL;
+        int r;
+
+        if (way_of(address) != WAY_LISTEN || strchr(address, '{'))
+                return NULL;
+        kit_assert_good(hark_loop_new(&loop));
+        kit_assert_good(hark_server_new(loop, NULL, &server));
+        r = hark_server_listen(server, address);
+        hark_server_unref(server);
+        hark_loop_unref(loop);
+        return r == 0 ? NULL : hark_reason(r, NULL);
+}
+
+/* Each byte as two digits: a word of an address, whatever is in it. */
+static void write_hex(char *text, const void *bytes, size_t size)
+{
+        for (size_t i = 0; i < size; i++)
+                sprintf(text + 2 * i, "%02x", ((const uint8_t *)bytes)[i]);
+}
+
+static void read_hex(const char *text, void *ret_bytes, size_t size)
+{
+        for (size_t i = 0; i < size; i++) {
+                unsigned byte = 0;
+
+                kit_assert(sscanf(text + 2 * i, "%2x", &byte) == 1);
+                ((uint8_t *)ret_bytes)[i] = (uint8_t)byte;
+        }
+}
+
+/* Where the next client finds the service. */
+static void next_address(struct rig *rig, char *ret_address, size_t size)
+{
+        char wishes[2 * sizeof(rig->wishes) + 1];
+        const int *fds;
+
+        switch (way_of(setting.address)) {
+        case WAY_LISTEN:
+                snprintf(ret_address, size, "%s", rig->address);
+                break;
+        case WAY_PIPES:
+                kit_assert(rig->n_pipes_used < RIG_CLIENTS);
+                fds = rig->pipes[rig->n_pipes_used++].clients;
+                snprintf(ret_address, size, "pipe:%d,%d", fds[0], fds[1]);
+                break;
+        case WAY_EXEC:
+                write_hex(wishes, &rig->wishes, sizeof(rig->wishes));
+                snprintf(ret_address, size, "exec:%s serve %d %s stdio:", PROGRAM,
+                         setting.is_foreign, wishes);
+                break;
+        }
+}
+
+/* --- pipes ---------------------------------------------------------------------------------------- */
+
+static void make_pipes(struct rig *rig)
+{
+        for (size_t i = 0; i < RIG_CLIENTS; i++) {
+                struct pipes *pipes = &rig->pipes[i];
+                int there[2], back[2];
+
+                kit_assert(pipe2(there, O_CLOEXEC) == 0);
+                kit_assert(pipe2(back, O_CLOEXEC) == 0);
+                *pipes = (struct pipes){{back[0], there[1]}, {there[0], back[1]}};
+        }
+}
+
+/* Whoever holds an end keeps the other side from seeing its end. */
+static void close_services_pipes(struct rig *rig)
+{
+        for (size_t i = 0; i < RIG_CLIENTS; i++) {
+                close(rig->pipes[i].services[0]);
+                close(rig->pipes[i].services[1]);
+        }
+}
+
+static void close_clients_pipes(struct rig *rig)
+{
+        for (; rig->n_pipes_used < RIG_CLIENTS; rig->n_pipes_used++) {
+                close(rig->pipes[rig->n_pipes_used].clients[0]);
+                close(rig->pipes[rig->n_pipes_used].clients[1]);
+        }
+}
+
+/* --- the service's side --------------------------------------------------------------------------- */
+
+static void listen_at_pipes(struct rig *rig, struct service *service)
+{
+        for (size_t i = 0; i < RIG_CLIENTS; i++) {
+                const int *fds = rig->pipes[i].services;
+                char address[64];
+
+                snprintf(address, sizeof(address), "pipe:%d,%d", fds[0], fds[1]);
+                service_listen(service, address);
+        }
+}
+
+static void listen_somewhere(struct rig *rig, struct service *service)
+{
+        if (way_of(setting.address) == WAY_PIPES) {
+                listen_at_pipes(rig, service);
+                return;
+        }
+        service_listen(service, rig->address);
+        snprintf(rig->address, sizeof(rig->address), "%s", service_address(service));
+}
+
+struct apart {
+        struct rig *rig;
+        int ready_fd; /* where the real address is told */
+};
+
+static int serve_apart(void *userdata)
+{
+        struct apart *apart = userdata;
+        struct rig *rig = apart->rig;
+        hark_loop *loop = NULL;
+        struct service *service;
+
+        if (way_of(setting.address) == WAY_PIPES)
+                close_clients_pipes(rig);
+        kit_assert_good(hark_loop_new(&loop));
+        service = service_new(loop, &rig->wishes);
+        listen_somewhere(rig, service);
+        kit_assert(write(apart->ready_fd, rig->address, sizeof(rig->address)) ==
+                   sizeof(rig->address));
+        close(apart->ready_fd);
+        service_run(service, false);
+        service_free(service);
+        hark_loop_unref(loop);
+        return 0;
+}
+
+static void fork_service(struct rig *rig)
+{
+        int fds[2];
+        struct apart apart = {.rig = rig};
+
+        kit_assert(pipe2(fds, O_CLOEXEC) == 0);
+        apart.ready_fd = fds[1];
+        rig->pid = fixture_fork(serve_apart, &apart);
+        rig->is_forked = true;
+        close(fds[1]);
+        kit_assert(read(fds[0], rig->address, sizeof(rig->address)) == sizeof(rig->address));
+        close(fds[0]);
+        if (way_of(setting.address) == WAY_PIPES)
+                close_services_pipes(rig);
+}
+
+static void serve(struct rig *rig, const struct wishes *wishes, bool is_here)
+{
+        *rig = (struct rig){.wishes = wishes ? *wishes : (struct wishes){.ping_ms = 0}};
+        kit_assert_good(hark_loop_new(&rig->loop));
+        if (way_of(setting.address) == WAY_PIPES)
+                make_pipes(rig);
+        if (way_of(setting.address) == WAY_EXEC)
+                return;
+        fill_in(rig->address, sizeof(rig->address));
+        if (is_here) {
+                rig->service = service_new(rig->loop, &rig->wishes);
+                listen_somewhere(rig, rig->service);
+        } else {
+                fork_service(rig);
+        }
+}
+
+void rig_serve(struct rig *rig, const struct wishes *wishes)
+{
+        serve(rig, wishes, setting.is_here);
+}
+
+void rig_serve_again(struct rig *rig)
+{
+        fork_service(rig);
+}
+
+int rig_become_service(const char *wishes_text, const char *address)
+{
+        hark_loop *loop = NULL;
+        struct service *service;
+        struct wishes wishes;
+
+        read_hex(wishes_text, &wishes, sizeof(wishes));
+        kit_assert_good(hark_loop_new(&loop));
+        service = service_new(loop, &wishes);
+        service_listen(service, address);
+        service_run(service, true);
+        service_free(service);
+        hark_loop_unref(loop);
+        return EXIT_SUCCESS;
+}
+
+/* --- the clients' side ---------------------------------------------------------------------------- */
+
+int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
+                      hark_client **ret_client)
+{
+        char address[1024];
+
+        next_address(rig, address, sizeof(address));
+        return hark_connect(loop, address, params, ret_client);
+}
+
+hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params)
+{
+        hark_client *client = NULL;
+
+        kit_assert(rig->n_clients < RIG_CLIENTS);
+        kit_assert_good(rig_begin_connect(rig, rig->loop, params, &client));
+        rig->clients[rig->n_clients++] = client;
+        kit_until(rig->loop, hark_client_state(client) != HARK_CONNECTING);
+        kit_assert(hark_client_state(client) == HARK_CONNECTED);
+        return client;
+}
+
+void rig_drop(struct rig *rig, hark_client *client)
+{
+        for (size_t i = 0; i < rig->n_clients; i++) {
+                if (rig->clients[i] != client)
+                        continue;
+                rig->clients[i] = NULL;
+                hark_client_unref(client);
+        }
+}
+
+void rig_start(struct rig *rig, const struct wishes *wishes)
+{
+        serve(rig, wishes, setting.is_here);
+        rig->client = rig_connect(rig, NULL);
+}
+
+void rig_start_apart(struct rig *rig, const struct wishes *wishes,
+                     const struct hark_client_params *params)
+{
+        serve(rig, wishes, false);
+        rig->client = rig_connect(rig, params);
+        if (!rig->is_forked)
+                rig->pid = (pid_t)strtol(rig_ask(rig, "pid", "%s", ""), NULL, 10);
+}
+
+/* --- the other process ---------------------------------------------------------------------------- */
+
+static bool is_stopped(pid_t pid)
+{
+        char path[64], state = '?';
+        FILE *file;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        file = fopen(path, "re");
+        kit_assert(file);
+        kit_assert(fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+        fclose(file);
+        return state == 'T';
+}
+
+void rig_freeze(const struct rig *rig)
+{
+        kit_assert(rig->pid > 0);
+        kit_assert(kill(rig->pid, SIGSTOP) == 0);
+        while (!is_stopped(rig->pid))
+                sched_yield();
+}
+
+void rig_thaw(const struct rig *rig)
+{
+        kit_assert(kill(rig->pid, SIGCONT) == 0);
+}
+
+void rig_mourn(struct rig *rig)
+{
+        rig->is_killed = true;
+        if (rig->is_forked)
+                kit_assert(fixture_wait_exit(rig->pid) == 128 + SIGKILL);
+        rig->is_forked = false;
+}
+
+void rig_kill(struct rig *rig)
+{
+        kit_assert(kill(rig->pid, SIGKILL) == 0);
+        rig_mourn(rig);
+}
+
+static void end_service(struct rig *rig)
+{
+        rig->service = service_free(rig->service);
+        if (rig->is_forked) {
+                kit_assert(kill(rig->pid, SIGTERM) == 0);
+                kit_assert(fixture_wait_exit(rig->pid) == 0);
+        }
+        /* What a killed one left behind is not the test's fault. */
+        if (rig->is_killed)
+                unlink(fixture_path(OWN_NAME));
+}
+
+void rig_end(struct rig *rig)
+{
+        for (size_t i = 0; i < rig->n_clients; i++)
+                hark_client_unref(rig->clients[i]);
+        end_service(rig);
+        if (way_of(setting.address) == WAY_PIPES)
+                close_clients_pipes(rig);
+        hark_loop_unref(rig->loop);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_H
+#define TESTS_H
+
+/*
+ * The chapters of this program, each a file of tests, and where its service has to be.
+ *
+ *         either   where the setting says; observes only through calls
+ *         apart    in another process, whatever the setting is: it is killed, or called by waiting
+ *         here     in this process: hooks, removal in callbacks
+ */
+
+#include <assert.h>
+
+#include "rig.h"
+
+struct test_list {
+        const TTest *tests[256];
+        size_t n;
+};
+
+typedef void chapter(struct test_list *list);
+
+/* Defines a chapter by its tests. */
+#define CHAPTER(name, ...)                                    \
+        void name(struct test_list *list)                     \
+        {                                                     \
+                const TTest *const tests[] = {__VA_ARGS__};   \
+                                                              \
+                for (size_t i = 0; i < COUNT(tests); i++) {   \
+                        assert(list->n < COUNT(list->tests)); \
+                        list->tests[list->n++] = tests[i];    \
+                }                                             \
+        }
+
+/* either */
+chapter test_calls;
+chapter test_answers;
+chapter test_endings;
+chapter test_two_way;
+chapter test_topics;
+chapter test_slow;
+chapter test_order;
+chapter test_farewell;
+
+/* apart */
+chapter test_order_in_flight;
+chapter test_death;
+
+/* here */
+
+#endif
