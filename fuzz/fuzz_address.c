@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The parser of addresses. Holds it to:
+ *
+ *         what is refused has a reason, which is fit to print, and is cut where the caller has no room
+ *         hark_address_check() says the same as hark_address_parse()
+ *         what is taken has the parts of its transport, in their limits
+ *         written anew from these parts, it is the same address
+ */
+
+#include "fuzz.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include "transport/address.h"
+#include "transport/transport.h"
+
+#define WHY_SIZE  128
+#define PATH_MOST 107 /* bytes of a path or name of a UNIX socket */
+
+/* Text that is being written; room for every byte of an input escaped. */
+struct text {
+        char *bytes;
+        size_t size, room;
+};
+
+static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *format, ...)
+{
+        va_list arguments;
+        int n;
+
+        va_start(arguments, format);
+        n = vsnprintf(text->bytes + text->size, text->room - text->size, format, arguments);
+        va_end(arguments);
+        FUZZ_CHECK(n >= 0 && (size_t)n < text->room - text->size);
+        text->size += (size_t)n;
+}
+
+static void add_escaped(struct text *text, const char *part)
+{
+        for (; *part; part++)
+                add(text, "%%%02x", (unsigned char)*part);
+}
+
+static void add_unix(struct text *text, const struct hark_address *address)
+{
+        char separator = '?';
+
+        FUZZ_CHECK(address->path_size > 0 && address->path_size <= PATH_MOST);
+        FUZZ_CHECK(strlen(address->path) == address->path_size);
+        FUZZ_CHECK(address->mode <= 0777 && !(address->has_mode && address->is_abstract));
+        add(text, "unix:%s", address->is_abstract ? "@" : "");
+        add_escaped(text, address->path);
+        if (address->has_mode) {
+                add(text, "?mode=%o", address->mode);
+                separator = '&';
+        }
+        if (address->uid_rule == HARK_UID_ANY)
+                add(text, "%cuid=any", separator);
+        if (address->uid_rule == HARK_UID_ONE)
+                add(text, "%cuid=%u", separator, address->uid);
+}
+
+static void add_tcp(struct text *text, const struct hark_address *address)
+{
+        bool is_ipv6 = strchr(address->host, ':');
+
+        FUZZ_CHECK(*address->host);
+        add(text, "tcp:%s", is_ipv6 ? "[" : "");
+        add_escaped(text, address->host);
+        add(text, "%s:%u%s", is_ipv6 ? "]" : "", address->port, address->is_open ? "?open" : "");
+}
+
+static void add_exec(struct text *text, const struct hark_address *address)
+{
+        FUZZ_CHECK(address->argv && address->argv[0]);
+        add(text, "exec:");
+        for (char **word = address->argv; *word; word++) {
+                FUZZ_CHECK(**word);
+                add(text, " ");
+                add_escaped(text, *word);
+        }
+}
+
+static void write_anew(struct text *text, const struct hark_address *address)
+{
+        const char *scheme = address->transport->public.scheme;
+
+        if (strcmp(scheme, "unix") == 0) {
+                add_unix(text, address);
+        } else if (strcmp(scheme, "tcp") == 0) {
+                add_tcp(text, address);
+        } else if (strcmp(scheme, "exec") == 0) {
+                add_exec(text, address);
+        } else if (strcmp(scheme, "pipe") == 0) {
+                FUZZ_CHECK(address->read_fd >= 3 && address->write_fd >= 3);
+                add(text, "pipe:%d,%d", address->read_fd, address->write_fd);
+        } else {
+                FUZZ_CHECK(address->read_fd == 0 && address->write_fd == 1);
+                add(text, "%s:", scheme);
+        }
+}
+
+static void check_same_text(const char *a, const char *b)
+{
+        FUZZ_CHECK(!a == !b && (!a || strcmp(a, b) == 0));
+}
+
+static void check_same(const struct hark_address *a, const struct hark_address *b)
+{
+        size_t i = 0;
+
+        FUZZ_CHECK(a->transport == b->transport && a->is_abstract == b->is_abstract);
+        FUZZ_CHECK(a->path_size == b->path_size && a->port == b->port);
+        FUZZ_CHECK(a->read_fd == b->read_fd && a->write_fd == b->write_fd);
+        FUZZ_CHECK(a->uid_rule == b->uid_rule && a->uid == b->uid);
+        FUZZ_CHECK(a->has_mode == b->has_mode && a->mode == b->mode && a->is_open == b->is_open);
+        check_same_text(a->path, b->path);
+        check_same_text(a->host, b->host);
+        FUZZ_CHECK(!a->argv == !b->argv);
+        for (; a->argv && a->argv[i]; i++)
+                check_same_text(a->argv[i], b->argv[i]);
+        FUZZ_CHECK(!a->argv || !b->argv[i]);
+}
+
+static void check_taken(const struct hark_address *address)
+{
+        size_t room = 4 * strlen(address->text) + 64;
+        struct text text = {.bytes = malloc(room), .room = room};
+        struct hark_address *again = NULL;
+
+        FUZZ_CHECK(text.bytes);
+        write_anew(&text, address);
+        FUZZ_CHECK(hark_address_parse(text.bytes, &again, NULL, 0) == 0);
+        check_same(address, again);
+        hark_address_free(again);
+        free(text.bytes);
+}
+
+static void check_refused(const char *text, int result, const char *why)
+{
+        char short_why[WHY_SIZE];
+
+        FUZZ_CHECK(result == -EINVAL || result == -EPROTONOSUPPORT || result == -ENOENT);
+        FUZZ_CHECK(*why);
+        for (const char *c = why; *c; c++)
+                FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 0x7F);
+        for (size_t size = 1; size < 20; size += 6) {
+                FUZZ_CHECK(hark_address_check(text, short_why, size) == result);
+                FUZZ_CHECK(strlen(short_why) < size);
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        char why[WHY_SIZE] = "", checked_why[WHY_SIZE] = "";
+        struct hark_address *address = NULL;
+        char *text = strndup((const char *)data, size);
+        int r;
+
+        FUZZ_CHECK(text);
+        r = hark_address_parse(text, &address, why, sizeof(why));
+        FUZZ_CHECK(hark_address_check(text, checked_why, sizeof(checked_why)) == r);
+        FUZZ_CHECK(strcmp(why, checked_why) == 0);
+        FUZZ_CHECK((r == 0) == (address != NULL));
+        if (r < 0)
+                check_refused(text, r, why);
+        else
+                check_taken(address);
+        hark_address_free(address);
+        free(text);
+        return 0;
+}
