@@ -217,7 +217,7 @@ static void take_gap(struct subscription *subscription, struct hark_received *re
         if (r == 0) {
                 loss = (struct loss){gap.first, gap.n_lost, -(int)gap.reason, received->name};
                 report_loss(subscription, &loss);
-                if (gap.n_lost > 0 && gap.first + gap.n_lost - 1 > subscription->highest)
+                if (gap.n_lost != UINT64_MAX && gap.first + gap.n_lost - 1 > subscription->highest)
                         subscription->highest = gap.first + gap.n_lost - 1;
         }
         drop(all, received);
