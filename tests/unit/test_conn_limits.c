@@ -349,7 +349,7 @@ START_TEST(limits_have_limits)
         static const struct hark_limits wrong[] = {
                 {.message_size = 1023},
                 {.message_size = ((size_t)1 << 30) + 1},
-                {.message_size = 4096, .received_size = 4096},
+                {.message_size = 4096, .received_size = 4095},
                 {.queue_size = 4095},
                 {.queue_size = SIZE_MAX},
                 {.fds_per_message = 65},
