@@ -84,11 +84,12 @@ it_names_a_process_by_a_name_of_any_kind_test() {
 }
 
 it_takes_a_zombie_for_ended_test() {
-        mkfifo input
+        mkfifo input childs_input
         start sysmon "unix:$PWD/sysmon"
-        sh -c 'true & echo $! >child; exec cat <input' & # cat does not wait for its child
+        sh -c 'cat <childs_input & echo $! >child; exec cat <input' & # cat waits for no child
         started+=($!)
-        exec {keys}>input
+        exec {childs_keys}>childs_input {keys}>input
+        exec {childs_keys}>&-
         eventually is_zombie "$(<child)"
         is_listed_as "$(<child)" ''
         exec {keys}>&-
