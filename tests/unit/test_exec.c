@@ -238,9 +238,9 @@ START_TEST(a_program_starts_with_its_signals_as_they_should_be)
         sigemptyset(&all);
         sigaddset(&all, SIGTERM); /* as hark_loop_add_signal() leaves it */
         sigprocmask(SIG_BLOCK, &all, NULL);
-        check_output("exec:sed -n /^Sig[BIC]/p /proc/self/status",
-                     "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n"
-                     "SigCgt:\t0000000000000000\n");
+        /* Signals 1 to 28: glibc's own 32 and 33 are ignored in whatever make(1) starts. */
+        check_output("exec:sed -n s/^\\(Sig[BIC].*:\\).*\\(.......\\)$/\\1\\2/p /proc/self/status",
+                     "SigBlk:0000000\nSigIgn:0000001\nSigCgt:0000000\n");
         ck_assert_int_eq(sigprocmask(SIG_BLOCK, NULL, &all), 0);
         ck_assert_int_eq(sigismember(&all, SIGTERM), 1);
         ck_assert_int_eq(sigismember(&all, SIGINT), 0);
