@@ -104,7 +104,7 @@ a_file_that_cannot_be_read_is_wrong_usage_test() {
 
 a_name_that_is_none_is_wrong_usage_test() {
         serve "unix:$PWD/x" --echo --hub
-        fails 2 'no spaces' hark call "$address" 'no spaces'
+        fails 2 "'no spaces' is no name: " hark call "$address" 'no spaces'
         fails 2 'a..b' hark send "$address" a..b
         fails 2 'a.*' hark pub "$address" 'a.*'
         fails 2 '>.a' hark sub "$address" '>.a'

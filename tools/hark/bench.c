@@ -121,7 +121,7 @@ static void print_heading(const struct pair *pair, enum work work)
 {
         const char *unit = work == WORK_CALLS ? "us" : "1/s";
 
-        printf("%s: %s, %s\n%12s %9s %-3s %9s %-3s %7s\n", pair->address,
+        printf("%s  %s, %s\n%12s %9s %-3s %9s %-3s %7s\n", pair->address,
                work == WORK_CALLS ? "a waiting call" : "notifications", pair->placement->words,
                "size", "floor", unit, "hark", unit, "ratio");
         fflush(stdout);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void complain(const char *format, ...)
 {
@@ -39,9 +40,19 @@ static int exit_status_of(int result)
         }
 }
 
-/* What the user can do about a connection that was not made; "" where that is not known. */
-static const char *connect_hint(int error)
+/* Why there is no connection. What the library says of a lost one speaks of calls. */
+static const char *connect_reason(int error)
 {
+        if (error == -ECONNRESET)
+                return "the other side ended the connection without a word";
+        return hark_reason(error, NULL);
+}
+
+/* What the user can do about it; "" where that is not known. */
+static const char *connect_hint(const char *address, int error)
+{
+        if (strncmp(address, "exec:", 5) == 0)
+                return " (is there such a program, and does it serve stdio:?)";
         switch (error) {
         case -ENOENT:
         case -ECONNREFUSED:
@@ -52,6 +63,7 @@ static const char *connect_hint(int error)
                 return " (if you trust that user, name it: ADDRESS?uid=NAME)";
         case -ETIMEDOUT:
                 return " (a longer --timeout may help)";
+        case -ECONNRESET:
         case -EPROTO:
                 return " (is it another program's address?)";
         default:
@@ -85,14 +97,19 @@ static const char *listen_hint(int error)
 
 int complain_of_result(const char *name, const char *address, int result, const hark_message *reply)
 {
-        complain("%s at %s: %s", name, address, hark_reason(result, reply));
+        if (result == -EINVAL)
+                complain("'%s' is no name: tokens of A-Z a-z 0-9 _ - joined by dots, at most 255 "
+                         "bytes; in a filter * and, at the end, > stand for tokens",
+                         name);
+        else
+                complain("%s at %s: %s", name, address, hark_reason(result, reply));
         return exit_status_of(result);
 }
 
 int complain_of_connect(const char *address, int error)
 {
-        complain("cannot connect to %s: %s%s", address, hark_reason(error, NULL),
-                 connect_hint(error));
+        complain("cannot connect to %s: %s%s", address, connect_reason(error),
+                 connect_hint(address, error));
         return EXIT_UNREACHED;
 }
 
