@@ -14,6 +14,7 @@
 
 #define CALL_MS     2000 /* for each call */
 #define WAIT_MS     4000 /* for each event; the server looks at the machine several times a second */
+#define WARM_UP_MS  200
 #define N_TIMED     2000
 #define N_QUESTIONS (sizeof(questions) / sizeof(*questions))
 
@@ -148,21 +149,42 @@ static double percentile_us(const uint64_t *sorted_ns, size_t n, size_t percent)
         return (double)sorted_ns[index] / 1000;
 }
 
+/* Calls once; the time that it took goes where it is wanted. */
+static int time_call(struct trial *trial, uint64_t *ret_ns)
+{
+        uint64_t start_ns = now_ns();
+        int r = hark_call(trial->client, "sys.Uptime", HARK_NOTHING, CALL_MS, NULL);
+
+        if (r == 0)
+                *ret_ns = now_ns() - start_ns;
+        return r;
+}
+
+/* Until the processors are awake, and the kernel has found out where to run whom. */
+static int warm_up(struct trial *trial)
+{
+        uint64_t end_ns = now_ns() + WARM_UP_MS * UINT64_C(1000000);
+        uint64_t ignored_ns;
+        int r = 0;
+
+        while (r == 0 && now_ns() < end_ns)
+                r = time_call(trial, &ignored_ns);
+        return r;
+}
+
 static int time_calls(struct trial *trial)
 {
         uint64_t times_ns[N_TIMED];
         char text[64];
+        int r = warm_up(trial);
 
-        snprintf(text, sizeof(text), "called %d times, one after the other, and timed", N_TIMED);
+        snprintf(text, sizeof(text), "called %d times and timed, after %d ms to warm up", N_TIMED,
+                 WARM_UP_MS);
         report_step(text);
-        for (size_t i = 0; i < N_TIMED; i++) {
-                uint64_t start_ns = now_ns();
-                int r = hark_call(trial->client, "sys.Uptime", HARK_NOTHING, CALL_MS, NULL);
-
-                if (r != 0)
-                        return r;
-                times_ns[i] = now_ns() - start_ns;
-        }
+        for (size_t i = 0; r == 0 && i < N_TIMED; i++)
+                r = time_call(trial, &times_ns[i]);
+        if (r != 0)
+                return r;
         qsort(times_ns, N_TIMED, sizeof(*times_ns), compare_times);
         trial->result.p50_us = percentile_us(times_ns, N_TIMED, 50);
         trial->result.p99_us = percentile_us(times_ns, N_TIMED, 99);
