@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SERVER_TALK_H
+#define SERVER_TALK_H
+
+/*
+ * A conversation (conversation.h) with a server, one of whose clients is the test. It has the methods
+ *
+ *         echo       replies at once with what it was asked
+ *         forget     returns without an answer
+ *         keep.>     keeps the request, which then has a number, from 1
+ *
+ * What the server may do, behind a `=`:
+ *
+ *         reply N [size=BYTES] [priority=P] [fds=COUNT]
+ *         fail N STATUS TEXT
+ *         let-go N
+ *         publish TOPIC [size=BYTES] [priority=P]
+ *         disconnect, unref, room BYTES
+ *
+ * and what it is told:
+ *
+ *         keep N: METHOD SIZE [one-way] [timed]
+ *         cancel N: RESULT
+ *         accept: NAME
+ *         publication: TOPIC SIZE
+ *         leave: RESULT
+ *         not done: RESULT                                     of a verb
+ */
+
+#include "conversation.h"
+#include "endpoint/peer.h"
+
+#define SERVER_TALK_REQUESTS 100
+
+struct server_talk {
+        struct conversation conversation;
+        hark_server *server; /* NULL: let go of */
+        hark_peer *peer;     /* NULL: gone */
+        hark_request *kept[SERVER_TALK_REQUESTS];
+        unsigned n_kept;
+        int accept_status, publication_status; /* what the hooks return */
+};
+
+/* params may be NULL; the hooks and the userdata in it are set here, if has_hooks. */
+void server_talk_begin(struct server_talk *talk, const struct hark_server_params *params,
+                       bool has_hooks);
+void server_talk_greet(struct server_talk *talk);
+void server_talk_end(struct server_talk *talk);
+
+/* All of a talk from where the connection stands. */
+void server_talk(const char *script);
+
+#endif
