@@ -7,16 +7,11 @@
  *
  * The process is waited for only at the very end: until then it stays a zombie, so that the number
  * of its group cannot be given to somebody else and child_kill() never hits a stranger.
- *
- * The pipes' ends here are set O_NONBLOCK after they are made, because pipe2() would do it to the
- * command's ends, too, which programs do not expect.
  */
 #include "child.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +19,8 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "shell.h"
 
 #define READ_SIZE ((size_t)64 * 1024)
 #define GRACE_MS  1000 /* from SIGTERM to SIGKILL */
@@ -257,75 +254,18 @@ void child_kill(struct child *child)
                 kill(-child->pid, SIGKILL);
 }
 
-/* fds: what becomes 0, 1 and 2 of the command. Returns 0 or -errno. */
-static int spawn(const struct child_params *params, const int fds[3], pid_t *ret_pid)
-{
-        char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)(uintptr_t)params->command, NULL};
-        posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, pipes;
-        int r = posix_spawn_file_actions_init(&actions);
-
-        if (r != 0)
-                return -r;
-        for (int i = 0; i < 3 && r == 0; i++)
-                r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
-        sigemptyset(&none);
-        sigemptyset(&pipes);
-        sigaddset(&pipes, SIGPIPE);
-        posix_spawnattr_init(&attributes);
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                      POSIX_SPAWN_SETSIGDEF);
-        posix_spawnattr_setpgroup(&attributes, 0);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &pipes);
-        if (r == 0)
-                r = posix_spawn(ret_pid, "/bin/sh", &actions, &attributes, argv,
-                                params->environment);
-        posix_spawnattr_destroy(&attributes);
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
-}
-
-/* Watches our end of a pipe. */
 static int watch(struct child *child, struct watched *watched, uint32_t events, hark_on_fd *on_fd)
 {
-        if (fcntl(watched->fd, F_SETFL, O_NONBLOCK) < 0)
-                return -errno;
         return hark_loop_add_fd(child->loop, watched->fd, events, on_fd, child, &watched->id);
 }
 
-/* Makes the three pipes: ours in child, the command's in fds. */
-static int open_pipes(struct child *child, int fds[3])
-{
-        int in[2], out[2], err[2];
-
-        if (pipe2(in, O_CLOEXEC) < 0)
-                return -errno;
-        fds[0] = in[0];
-        child->input.fd = in[1];
-        if (pipe2(out, O_CLOEXEC) < 0)
-                return -errno;
-        fds[1] = out[1];
-        child->output.fd = out[0];
-        if (pipe2(err, O_CLOEXEC) < 0)
-                return -errno;
-        fds[2] = err[1];
-        child->errors.fd = err[0];
-        return 0;
-}
-
-static void close_fds(const int fds[3])
-{
-        for (int i = 0; i < 3; i++)
-                if (fds[i] >= 0)
-                        close(fds[i]);
-}
-
-static int start_watching(struct child *child)
+static int watch_all(struct child *child)
 {
         int r = 0;
 
+        child->process.fd = pidfd_open(child->pid, 0);
+        if (child->process.fd < 0)
+                return -errno;
         if (child->unwritten_size == 0)
                 close_watched(child, &child->input);
         else
@@ -334,32 +274,25 @@ static int start_watching(struct child *child)
                 r = watch(child, &child->output, EPOLLIN, on_output);
         if (r == 0)
                 r = watch(child, &child->errors, EPOLLIN, on_errors);
+        if (r == 0)
+                r = watch(child, &child->process, EPOLLIN, on_exit_seen);
         return r;
 }
 
-static int start_process(struct child *child, const struct child_params *params)
+/* What cannot be watched is ended at once. */
+static int start(struct child *child, const struct child_params *params)
 {
-        int fds[3] = {-1, -1, -1};
-        int r = open_pipes(child, fds);
-
-        if (r == 0)
-                r = start_watching(child);
-        if (r == 0)
-                r = spawn(params, fds, &child->pid);
-        close_fds(fds);
-        return r;
-}
-
-/* A process that cannot be watched is no use, and is ended at once. */
-static int watch_process(struct child *child)
-{
+        struct shell shell;
         int wait_status;
-        int r;
+        int r = shell_start(params->command, params->environment, &shell);
 
-        child->process.fd = pidfd_open(child->pid, 0);
-        r = child->process.fd >= 0 ? hark_loop_add_fd(child->loop, child->process.fd, EPOLLIN,
-                                                      on_exit_seen, child, &child->process.id)
-                                   : -errno;
+        if (r != 0)
+                return r;
+        child->pid = shell.pid;
+        child->input.fd = shell.input;
+        child->output.fd = shell.output;
+        child->errors.fd = shell.errors;
+        r = watch_all(child);
         if (r != 0) {
                 kill(-child->pid, SIGKILL);
                 wait_for_process(child, &wait_status);
@@ -381,13 +314,10 @@ int child_start(hark_loop *loop, const struct child_params *params, struct child
         child->max_output = params->max_output;
         child->on_end = params->on_end;
         child->userdata = params->userdata;
-        r = start_process(child, params);
+        r = start(child, params);
         if (r == 0)
-                r = watch_process(child);
-        if (r != 0) {
+                *ret_child = child;
+        else
                 free_child(child);
-                return r;
-        }
-        *ret_child = child;
-        return 0;
+        return r;
 }
