@@ -290,6 +290,7 @@ void hark_conn_refuse(struct hark_conn *conn, int status, const char *text)
                  hark_conn_peer_name(conn), text ? text : hark_reason(status, NULL));
         hark_conn_ref(conn);
         drop_unadmitted(conn, error);
+        conn->last_request_id = 0; /* what it asked early is not handled, and safe to ask again */
         say_goaway(conn, status, text);
         hark_conn_close_now(conn, error);
         hark_conn_unref(conn);
