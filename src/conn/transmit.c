@@ -146,7 +146,7 @@ static int check_fds(const struct hark_conn *conn, size_t n_fds)
 static int check_send(const struct hark_conn *conn, const struct hark_send *send)
 {
         size_t size = send->message ? send->message->size : send->payload ? send->payload->size : 0;
-        size_t n_fds = send->message   ? send->message->n_fds
+        size_t n_fds = send->message   ? send->message->n_fds_left
                        : send->payload ? send->payload->n_fds
                                        : 0;
 

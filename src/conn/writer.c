@@ -97,9 +97,10 @@ static void lay_out(const struct hark_outgoing *outgoing, size_t offset, size_t 
         add_piece(frame, head, HARK_HEADER_SIZE + prefix_size);
         add_piece(frame, outgoing->payload + offset, payload_size);
         add_piece(frame, zeros, padding);
-        if (is_first && outgoing->message) {
+        /* Of a shared message all fds may have been taken: then it has some and the frame has none. */
+        if (is_first && outgoing->header.n_fds > 0) {
                 frame->fds = outgoing->message->fds;
-                frame->n_fds = outgoing->message->n_fds;
+                frame->n_fds = outgoing->header.n_fds;
         }
 }
 
