@@ -174,7 +174,6 @@ static int judge_publication(hark_peer *peer, hark_message *message)
 
 static void pass_on(hark_peer *peer, const struct publication *publication)
 {
-        struct hark_payload payload = hark_message_payload(publication->message);
         bool has_hook = peer->server->params.on_publication;
         int status = judge_publication(peer, publication->message);
         int r;
@@ -185,7 +184,9 @@ static void pass_on(hark_peer *peer, const struct publication *publication)
                                    has_hook ? NULL : "this server accepts no publications");
                 return;
         }
-        r = hark_server_publish(peer->server, publication->message->name, payload);
+        /* Described only now: on_publication may have taken fds out of it. */
+        r = hark_server_publish(peer->server, publication->message->name,
+                                hark_message_payload(publication->message));
         if (r < 0)
                 refuse_publication(peer, publication->message, publication->id,
                                    HARK_RESOURCE_EXHAUSTED, hark_reason(r, NULL));
