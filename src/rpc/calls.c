@@ -132,7 +132,10 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
 {
         int r;
 
-        if (calls->conn && calls->n_pending >= hark_conn_calls_limit(calls->conn))
+        /* Also where the time is over before it begins: a client that closes tells no new end. */
+        if (!calls->conn)
+                return -ENOTCONN;
+        if (calls->n_pending >= hark_conn_calls_limit(calls->conn))
                 return -EDQUOT;
         pending->calls = calls;
         pending->id = next_id(calls);
