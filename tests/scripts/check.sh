@@ -18,7 +18,8 @@ check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check",
 loader.exec_module(check)
 tally = check.Tally()
 for text in sys.argv[2:]:
-    check.add_test(tally, "gcc", {"name": "sample", "returncode": 0} | json.loads(text))
+    test = {"name": "sample", "returncode": 0, "variant": "gcc"} | json.loads(text)
+    check.add_test(tally, test["variant"], test)
 tally.print()
 EOF
 }
@@ -47,6 +48,12 @@ a_skip_is_named_with_its_reason_test() {
                 $'SKIPPED gcc sample: not here\n0 passed, 0 failed, 1 skipped'
         equals "$(tally '{"result": "SKIP", "returncode": 77, "stdout": "not here\n"}')" \
                 $'SKIPPED gcc sample: not here\n0 passed, 0 failed, 1 skipped'
+}
+
+a_skip_in_two_variants_is_told_once_test() {
+        equals "$(tally '{"result": "SKIP", "stdout": "1..0 # SKIP not here\n"}' \
+                '{"result": "SKIP", "stdout": "1..0 # SKIP not here\n", "variant": "asan"}')" \
+                $'SKIPPED gcc, asan sample: not here\n0 passed, 0 failed, 2 skipped'
 }
 
 a_skip_without_a_reason_is_a_failure_test() {
