@@ -256,7 +256,9 @@ static void close_client(hark_client *client)
         hark_loop_run_callbacks_of(client->loop, client);
 }
 
-static hark_client *new_client(hark_loop *loop, const struct hark_client_params *params)
+/* owner: of its callbacks; NULL: itself. */
+static hark_client *new_client(hark_loop *loop, const struct hark_client_params *params,
+                               const void *owner)
 {
         hark_client *client = calloc(1, sizeof(*client));
 
@@ -270,8 +272,8 @@ static hark_client *new_client(hark_loop *loop, const struct hark_client_params 
         hark_task_init(&client->state_task, run_state, client);
         hark_task_init(&client->room_task, run_room, client);
         hark_task_init(&client->free_task, run_free, client);
-        hark_calls_init(&client->calls, loop, client);
-        hark_subscriptions_init(&client->subscriptions, loop, client);
+        hark_calls_init(&client->calls, loop, owner ? owner : client);
+        hark_subscriptions_init(&client->subscriptions, loop, owner ? owner : client);
         return client;
 }
 
@@ -283,10 +285,11 @@ static void take_conn(hark_client *client, struct hark_conn *conn)
         hark_subscriptions_set_conn(&client->subscriptions, conn);
 }
 
-int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, hark_client **ret_client)
+int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, const void *owner,
+                             hark_client **ret_client)
 {
         struct hark_client_params params = {.spin_us = -1};
-        hark_client *client = new_client(loop, &params);
+        hark_client *client = new_client(loop, &params, owner);
 
         if (!client)
                 return -ENOMEM;
@@ -369,7 +372,7 @@ static int connect_parsed(hark_loop *loop, const struct hark_address *address,
                 return -EOPNOTSUPP;
         if (params->serves && params->serves->loop != loop)
                 return -EINVAL;
-        client = new_client(loop, params);
+        client = new_client(loop, params, NULL);
         if (!client)
                 return -ENOMEM;
         client->is_owner = true;

@@ -366,7 +366,7 @@ const char *hark_peer_name(const hark_peer *peer)
 hark_client *hark_peer_client(hark_peer *peer)
 {
         if (!peer->client && peer->conn)
-                hark_client_new_for_peer(peer->loop, peer->conn, &peer->client);
+                hark_client_new_for_peer(peer->loop, peer->conn, peer->server, &peer->client);
         return peer->client;
 }
 

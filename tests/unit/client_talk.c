@@ -255,7 +255,8 @@ void client_talk_begin(struct client_talk *talk, const struct hark_limits *limit
                                        &params, &talk->conn),
                          0);
         ck_assert_int_eq(
-                hark_client_new_for_peer(talk->conversation.loop, talk->conn, &talk->client), 0);
+                hark_client_new_for_peer(talk->conversation.loop, talk->conn, NULL, &talk->client),
+                0);
         /* As if hark_connect() had made it. */
         talk->client->is_owner = true;
         talk->client->state = talk->client->told_state = HARK_CONNECTING;
