@@ -10,15 +10,12 @@
  * topics.h.
  */
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <hark/hark.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "methods.h"
 #include "topics.h"
@@ -64,23 +61,12 @@ static void on_signal(int signo, void *userdata)
         hark_loop_stop(userdata);
 }
 
-static void on_hangup(int fd, uint32_t events, void *userdata)
+/* Whoever has started us to talk by stdio: has gone. */
+static void on_leave(hark_peer *peer, int reason, void *userdata)
 {
-        (void)fd;
-        (void)events;
+        (void)peer;
+        (void)reason;
         hark_loop_stop(userdata);
-}
-
-/* Also where the other end goes before it has said a word of hark, of which on_leave would not tell.
- * Listening moves stdin away, so it is looked at by another number. */
-static int end_with_stdin(hark_loop *loop)
-{
-        int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-
-        if (fd < 0)
-                return -errno;
-        return hark_loop_add_fd(loop, fd, 0, on_hangup, loop,
-                                NULL); /* 0: EPOLLHUP is always told */
 }
 
 static bool is_conversation(const char *address)
@@ -88,14 +74,12 @@ static bool is_conversation(const char *address)
         return strcmp(address, "stdio:") == 0;
 }
 
-static int prepare(hark_loop *loop, const struct options *options)
+static int take_signals(hark_loop *loop)
 {
         int r = hark_loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
 
         if (r == 0)
                 r = hark_loop_add_signal(loop, SIGINT, on_signal, loop, NULL);
-        if (r == 0 && is_conversation(options->addresses[0]) && !options->addresses[1])
-                r = end_with_stdin(loop);
         return r;
 }
 
@@ -130,6 +114,7 @@ static int run(hark_loop *loop, hark_server *server, int period_ms)
 int main(int argc, char **argv)
 {
         const char *failed = "sysmon";
+        struct hark_server_params params = {.userdata = NULL};
         struct options options;
         hark_loop *loop = NULL;
         hark_server *server = NULL;
@@ -141,9 +126,12 @@ int main(int argc, char **argv)
         }
         r = hark_loop_new(&loop);
         if (r == 0)
-                r = prepare(loop, &options);
+                r = take_signals(loop);
+        params.userdata = loop;
+        if (is_conversation(options.addresses[0]) && !options.addresses[1])
+                params.on_leave = on_leave;
         if (r == 0)
-                r = hark_server_new(loop, NULL, &server);
+                r = hark_server_new(loop, &params, &server);
         if (r == 0)
                 r = methods_offer(server);
         if (r == 0)

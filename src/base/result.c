@@ -41,7 +41,7 @@ static const struct meaning statuses[] = {
 /* What hark means by an errno, where that is more than what the system says of it. */
 static const struct meaning errors[] = {
         {-EACCES, "permission denied, or refused by the server"},
-        {-EADDRINUSE, "somebody serves this address already"},
+        {-EADDRINUSE, "somebody serves this address, or something else stands there"},
         {-EAGAIN, "the outgoing queue is full"},
         {-EALREADY, "done before"},
         {-EBADF, "not an open descriptor"},

@@ -285,6 +285,11 @@ static void take_conn(hark_client *client, struct hark_conn *conn)
         hark_subscriptions_set_conn(&client->subscriptions, conn);
 }
 
+hark_client *hark_client_of_conn(const struct hark_conn *conn)
+{
+        return conn->asker.ops ? conn->asker.userdata : NULL;
+}
+
 int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, const void *owner,
                              hark_client **ret_client)
 {

@@ -43,7 +43,10 @@ struct hark_client {
 /* Waits with callbacks held back, polling as its user wished: see hark_loop_wait(). */
 int hark_client_wait(hark_client *client, const bool *is_over);
 
-/* A client that asks over a peer's connection. owner: of its callbacks, so that what the owner's close
+/* The client that asks over this connection; NULL: none. */
+hark_client *hark_client_of_conn(const struct hark_conn *conn);
+
+/* A client that asks over a peer's connection, which has none yet. owner: of its callbacks, so that what the owner's close
  * tells comes in the order in which it ended; NULL: itself. */
 int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, const void *owner,
                              hark_client **ret_client);

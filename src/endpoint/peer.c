@@ -56,7 +56,7 @@ static void run_leave(struct hark_task *task)
         hark_peer *peer = hark_container_of(task, struct hark_peer, leave_task);
         hark_server *server = peer->server;
 
-        if (peer->is_admitted && server->params.on_leave)
+        if ((peer->is_admitted || peer->is_only) && server->params.on_leave)
                 server->params.on_leave(peer, peer->reason, server->params.userdata);
         peer->client = hark_client_unref(peer->client);
         peer->is_gone = true;
@@ -317,6 +317,7 @@ int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct 
         init_peer(peer, server, conn);
         peer->accepting = accepting;
         if (accepting) {
+                peer->is_only = accepting->listener->has_one_port;
                 accepting->n_peers++;
                 accepting->n_half_open++;
         }
@@ -365,8 +366,12 @@ const char *hark_peer_name(const hark_peer *peer)
 
 hark_client *hark_peer_client(hark_peer *peer)
 {
-        if (!peer->client && peer->conn)
-                hark_client_new_for_peer(peer->loop, peer->conn, peer->server, &peer->client);
+        hark_client *client = peer->conn ? hark_client_of_conn(peer->conn) : peer->client;
+
+        /* The end that connected has one from the start: the client that serves. */
+        if (client || !peer->conn)
+                return client;
+        hark_client_new_for_peer(peer->loop, peer->conn, peer->server, &peer->client);
         return peer->client;
 }
 

@@ -37,6 +37,7 @@ struct hark_peer {
         char claimed_name[HARK_NAME_MAX + 1];
         void *userdata;
         hark_client *client; /* NULL until it is asked for */
+        bool is_only;        /* nobody else can come where it came in */
         bool is_greeted, is_admitted, is_gone;
         int reason; /* why it went */
         struct hark_task accept_task, leave_task;

@@ -196,6 +196,7 @@ static int listen_once(hark_loop *loop, const struct hark_address *address,
         hark_task_init(&single->handing_over, hand_over, NULL);
         single->listener.transport = address->transport;
         single->listener.loop = loop;
+        single->listener.has_one_port = true;
         single->listener.address = hark_address_bare_text(address);
         if (single->listener.address)
                 r = address->transport->connect(loop, address, &single->port);

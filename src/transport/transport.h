@@ -62,7 +62,8 @@ struct hark_listener {
          * may close the listener. */
         void (*on_port)(struct hark_listener *listener, struct hark_port *port);
         void *userdata;
-        char *address; /* the real one, as a client would write it; set by listen, own memory */
+        char *address;     /* the real one, as a client would write it; set by listen, own memory */
+        bool has_one_port; /* it yields one port, and never another */
 };
 
 /* One frame on its way out; all borrowed until send returns. */

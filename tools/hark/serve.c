@@ -15,8 +15,6 @@
 #include "methods.h"
 #include "verb.h"
 
-#define HELLO_MS 10000
-
 struct serve_options {
         struct option_texts methods;
         int jobs;
@@ -115,22 +113,13 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
         (void)peer;
         (void)reason;
         serve->n_left++;
-        if (is_only_conversations(serve) && serve->n_left == serve->n_addresses)
-                hark_loop_stop(serve->loop);
-}
-
-/* Who has not come by now does not come any more. */
-static void on_hello_over(void *userdata)
-{
-        struct serve *serve = userdata;
-
-        serve->n_left += serve->n_addresses - serve->n_admitted;
+        if (!is_only_conversations(serve) || serve->n_left < serve->n_addresses)
+                return;
         if (serve->n_admitted == 0) {
                 complain("serve: nobody at the other end has spoken hark");
                 serve->status = EXIT_UNREACHED;
         }
-        if (serve->n_left == serve->n_addresses)
-                hark_loop_stop(serve->loop);
+        hark_loop_stop(serve->loop);
 }
 
 static void on_echo(hark_request *request, void *userdata)
@@ -217,7 +206,6 @@ static int prepare(struct serve *serve)
                 .on_accept = on_accept,
                 .on_leave = on_leave,
                 .userdata = serve,
-                .limits.hello_ms = HELLO_MS,
         };
         int r = hark_loop_new(&serve->loop);
 
@@ -225,8 +213,6 @@ static int prepare(struct serve *serve)
                 show_log(serve->loop);
         if (r == 0)
                 r = take_signals(serve);
-        if (r == 0 && is_only_conversations(serve))
-                r = hark_loop_add_timer(serve->loop, HELLO_MS, 0, on_hello_over, serve, NULL);
         if (r == 0)
                 r = hark_server_new(serve->loop, &params, &serve->server);
         if (r == 0)
