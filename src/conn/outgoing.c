@@ -25,7 +25,10 @@ static struct hark_outgoing *new_outgoing(struct hark_pool *pool, size_t n_bytes
 
         if (!outgoing)
                 return NULL;
-        *outgoing = (struct hark_outgoing){.pool = is_pooled ? pool : NULL};
+        *outgoing = (struct hark_outgoing){
+                .pool = is_pooled ? pool : NULL,
+                .charge = is_pooled ? hark_pool_block_size(pool) : size,
+        };
         hark_list_init(&outgoing->link);
         hark_list_init(&outgoing->group_link);
         return outgoing;
@@ -41,7 +44,7 @@ void hark_outgoing_detach(struct hark_outgoing *outgoing)
                 return;
         hark_list_remove(&outgoing->group_link);
         outgoing->group->n_queued--;
-        outgoing->group->queued_size -= outgoing->charge;
+        outgoing->group->queued_size -= outgoing->size;
         outgoing->group = NULL;
 }
 
@@ -108,6 +111,7 @@ static void share_message(struct hark_outgoing *outgoing, hark_message *message)
         outgoing->message = message;
         outgoing->payload = message->data;
         outgoing->payload_size = message->size;
+        outgoing->charge += message->size;
 }
 
 /*
@@ -143,7 +147,8 @@ int hark_outgoing_new(struct hark_pool *pool, struct hark_message_pools *message
                 share_message(outgoing, HARK_TAKE(message));
         else
                 copy_small_payload(outgoing, &payload);
-        outgoing->charge = fixed + outgoing->payload_size;
+        outgoing->size = fixed + outgoing->payload_size;
+        outgoing->is_control = send->is_control;
         *ret_outgoing = outgoing;
         return 0;
 }
@@ -159,5 +164,5 @@ void hark_outgoing_attach(struct hark_outgoing *outgoing, const struct hark_send
                 return;
         hark_list_push_back(&send->group->queued, &outgoing->group_link);
         send->group->n_queued++;
-        send->group->queued_size += outgoing->charge;
+        send->group->queued_size += outgoing->size;
 }

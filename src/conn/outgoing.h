@@ -36,7 +36,9 @@ struct hark_outgoing {
         const uint8_t *payload;
         size_t payload_size, prefix_size;
         size_t offset;          /* payload bytes whose frames have left */
-        size_t charge;          /* what it counts in queued_size */
+        size_t size;            /* with header and prefix: what it counts in its group */
+        size_t charge;          /* memory that it holds: what it counts in its queue */
+        bool is_control;        /* as in hark_send */
         bool has_begun;         /* a frame of it has left */
         bool is_given_up;       /* no further fragment of it leaves */
         struct hark_pool *pool; /* NULL: from malloc */
@@ -55,6 +57,7 @@ struct hark_send {
         struct hark_span extensions;        /* as hark_extensions_finish() made them */
         uint64_t deadline_ns;               /* HARK_NEVER: none */
         struct hark_outgoing_group *group;
+        bool is_control; /* the library's own, for which no limit of the queue counts */
 };
 
 void hark_outgoing_group_init(struct hark_outgoing_group *group);

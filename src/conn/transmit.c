@@ -94,11 +94,10 @@ static void send_failed(struct hark_conn *conn, int error)
                 hark_conn_close_at_end(conn, error);
 }
 
-/* It asks, and does not read our answers, which are beyond what any limit is for. */
+/* It asks, and does not read our answers, for which no limit of the queue counts. */
 static bool is_overrun(const struct hark_conn *conn)
 {
-        return conn->writer.queued_size >
-               conn->limits.queue_size + conn->peer.message_size + CONTROL_SLACK;
+        return conn->writer.control_size > conn->limits.queue_size + CONTROL_SLACK;
 }
 
 static void close_overrun(struct hark_conn *conn)
@@ -187,19 +186,25 @@ int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
 
 int hark_conn_send_next(struct hark_conn *conn, const struct hark_send *send)
 {
+        struct hark_send control = *send;
+
         if (conn->state == HARK_CONN_CLOSED)
                 return -ENOTCONN;
-        return flush_soon(conn, hark_writer_queue_before(&conn->writer, send, NULL, NULL));
+        control.is_control = true;
+        return flush_soon(conn, hark_writer_queue_before(&conn->writer, &control, NULL, NULL));
 }
 
 int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
                           struct hark_outgoing *position, struct hark_outgoing **slot)
 {
+        struct hark_send control = *send;
+
         if (conn->state == HARK_CONN_CLOSED)
                 return -ENOTCONN;
-        return flush_soon(conn,
-                          position ? hark_writer_queue_before(&conn->writer, send, position, slot)
-                                   : hark_writer_queue(&conn->writer, send, slot));
+        control.is_control = true;
+        return flush_soon(
+                conn, position ? hark_writer_queue_before(&conn->writer, &control, position, slot)
+                               : hark_writer_queue(&conn->writer, &control, slot));
 }
 
 void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing)

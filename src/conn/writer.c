@@ -26,6 +26,8 @@ static void unqueue(struct hark_writer *writer, struct hark_outgoing *outgoing)
         if (hark_list_is_empty(&writer->queue[priority]))
                 writer->filled &= ~(1u << priority);
         writer->queued_size -= outgoing->charge;
+        if (outgoing->is_control)
+                writer->control_size -= outgoing->charge;
 }
 
 static void drop_outgoing(struct hark_writer *writer, struct hark_outgoing *outgoing)
@@ -241,6 +243,8 @@ static int queue_at(struct hark_writer *writer, const struct hark_send *send,
         hark_list_insert_before(position, &outgoing->link);
         writer->filled |= 1u << send->priority;
         writer->queued_size += outgoing->charge;
+        if (outgoing->is_control)
+                writer->control_size += outgoing->charge;
         hark_outgoing_attach(outgoing, send, slot);
         return 0;
 }

@@ -30,8 +30,9 @@ struct hark_planned_frame {
 
 struct hark_writer {
         struct hark_list queue[HARK_PRIORITIES];
-        unsigned filled; /* bit p: queue[p] is not empty */
-        size_t queued_size;
+        unsigned filled;                     /* bit p: queue[p] is not empty */
+        size_t queued_size;                  /* memory that all of them hold */
+        size_t control_size;                 /* and that those of the library hold */
         struct hark_pool *pool;              /* of outgoing messages */
         struct hark_message_pools *messages; /* of what is too large to lie in those */
         size_t max_frame;                    /* payload of one frame */

@@ -211,16 +211,16 @@ END_TEST
 
 START_TEST(a_full_connection_costs_its_own_subscribers)
 {
-        slow_talk(4096, "> subscribe #1 a\n"
+        slow_talk(8192, "> subscribe #1 a\n"
                         "< subscribed #1 priority=7\n"
                         "= room 0\n"
+                        "= publish a size=5000\n"
                         "= publish a size=3000\n"
-                        "= publish a size=2000\n"
                         "= publish a size=10\n"
                         "= publish a size=20\n"
                         "= room 100000\n"
                         "< gap to=1 lost=1 first=1 reason=105 a\n"
-                        "< publish #2 to=1 sequence=2 size=2000 a\n"
+                        "< publish #2 to=1 sequence=2 size=3000 a\n"
                         "< publish #3 to=1 sequence=3 a \"abcdefghij\"\n"
                         "< publish #4 to=1 sequence=4 a \"abcdefghijklmnopqrst\"\n");
 }

@@ -229,7 +229,7 @@ START_TEST(who_asks_and_does_not_read_is_closed)
         params.limits.queue_size = 4096;
         talk_begin(&talk, &params);
         conversation_run(&talk.conversation, "< hello priority=7 us\n"
-                                             "> hello takes=1024 server\n"
+                                             "> hello takes=1073741824 keeps=1073741824 server\n"
                                              "! open\n"
                                              "= room 0\n");
         for (unsigned i = 0; i < 100000 && talk.conn; i++) {

@@ -60,7 +60,7 @@ START_TEST(what_is_dropped_at_the_end_leaves_its_slot_empty)
 }
 END_TEST
 
-START_TEST(the_size_of_what_is_queued_is_known)
+START_TEST(what_is_queued_counts_the_memory_that_it_holds)
 {
         struct hark_outgoing *slot = NULL;
         struct outbox outbox;
@@ -68,11 +68,11 @@ START_TEST(the_size_of_what_is_queued_is_known)
         outbox_init(&outbox, 0);
         outbox_queue_extra(&outbox, "reply #1 size=100000", &(struct outbox_extra){.slot = &slot});
         ck_assert_uint_ge(outbox.writer.queued_size, 100000);
-        ck_assert_uint_lt(outbox.writer.queued_size, 100100);
+        ck_assert_uint_lt(outbox.writer.queued_size, 102000);
         outbox_queue(&outbox, "reply #2 size=1000");
         hark_writer_withdraw(&outbox.writer, slot);
         ck_assert_uint_ge(outbox.writer.queued_size, 1000);
-        ck_assert_uint_lt(outbox.writer.queued_size, 1100);
+        ck_assert_uint_lt(outbox.writer.queued_size, 2100);
         outbox_send_all(&outbox);
         ck_assert_uint_eq(outbox.writer.queued_size, 0);
         outbox_done(&outbox);
@@ -378,7 +378,8 @@ END_TEST
 
 FIXTURE_MAIN("writer_queue", what_has_not_begun_to_leave_can_be_taken_back,
              a_slot_is_empty_once_the_first_byte_has_left,
-             what_is_dropped_at_the_end_leaves_its_slot_empty, the_size_of_what_is_queued_is_known,
+             what_is_dropped_at_the_end_leaves_its_slot_empty,
+             what_is_queued_counts_the_memory_that_it_holds,
              a_message_given_up_between_fragments_has_no_more,
              a_message_given_up_within_a_frame_finishes_it,
              only_what_has_begun_to_leave_is_given_up, a_message_can_be_queued_before_another,
