@@ -301,7 +301,8 @@ HARK_API const struct hark_credentials *hark_peer_credentials(const hark_peer *p
 HARK_API const char *hark_peer_name(const hark_peer *peer);
 
 /**
- * Gives a client that asks this peer over its own connection, and ends with it.
+ * Gives a client that asks this peer over its own connection, and ends with it. Where the peer is
+ * what a client with .serves is connected to, it is that client.
  *
  * @param peer must not be NULL
  * @return borrowed, as long as the peer; NULL: no memory, or the peer has gone

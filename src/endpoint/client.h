@@ -46,8 +46,8 @@ int hark_client_wait(hark_client *client, const bool *is_over);
 /* The client that asks over this connection; NULL: none. */
 hark_client *hark_client_of_conn(const struct hark_conn *conn);
 
-/* A client that asks over a peer's connection, which has none yet. owner: of its callbacks, so that what the owner's close
- * tells comes in the order in which it ended; NULL: itself. */
+/* A client that asks over a peer's connection, which has none yet. owner: of its callbacks, so that
+ * what the owner's close tells comes in the order in which it ended; NULL: itself. */
 int hark_client_new_for_peer(hark_loop *loop, struct hark_conn *conn, const void *owner,
                              hark_client **ret_client);
 
