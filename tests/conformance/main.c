@@ -20,9 +20,11 @@
 
 #include "tests.h"
 
-static chapter *const either[] = {test_calls,  test_answers, test_endings, test_two_way,
-                                  test_topics, test_slow,    test_order,   test_farewell};
-static chapter *const apart[] = {test_order_in_flight, test_death};
+static chapter *const either[] = {test_calls,  test_answers,  test_endings, test_two_way,
+                                  test_topics, test_slow,     test_order,   test_farewell,
+                                  test_limits, test_identity, test_files};
+static chapter *const here[] = {test_hooks, test_removal};
+static chapter *const apart[] = {test_order_in_flight, test_death, test_waiting};
 
 static int skip_all(const char *why)
 {
@@ -39,6 +41,8 @@ static int run_tests(void)
                 either[i](&list);
         for (size_t i = 0; i < COUNT(apart) && (!setting.is_here || setting.is_foreign); i++)
                 apart[i](&list);
+        for (size_t i = 0; i < COUNT(here) && setting.is_here; i++)
+                here[i](&list);
         return fixture_run(setting.address, list.tests, list.n);
 }
 

@@ -132,35 +132,46 @@ static void close_services_pipes(struct rig *rig)
         }
 }
 
+static void close_clients_ends(const struct pipes *pipes)
+{
+        close(pipes->clients[0]);
+        close(pipes->clients[1]);
+}
+
 static void close_clients_pipes(struct rig *rig)
 {
-        for (; rig->n_pipes_used < RIG_CLIENTS; rig->n_pipes_used++) {
-                close(rig->pipes[rig->n_pipes_used].clients[0]);
-                close(rig->pipes[rig->n_pipes_used].clients[1]);
-        }
+        for (; rig->n_pipes_used < RIG_CLIENTS; rig->n_pipes_used++)
+                close_clients_ends(&rig->pipes[rig->n_pipes_used]);
 }
 
 /* --- the service's side --------------------------------------------------------------------------- */
 
-static void listen_at_pipes(struct rig *rig, struct service *service)
+static void listen_at(hark_server *server, const char *address)
+{
+        int r = hark_server_listen(server, address);
+
+        kit_assert_msg(r == 0, "listen at %s: %s", address, hark_reason(r, NULL));
+}
+
+static void listen_at_pipes(struct rig *rig, hark_server *server)
 {
         for (size_t i = 0; i < RIG_CLIENTS; i++) {
                 const int *fds = rig->pipes[i].services;
                 char address[64];
 
                 snprintf(address, sizeof(address), "pipe:%d,%d", fds[0], fds[1]);
-                service_listen(service, address);
+                listen_at(server, address);
         }
 }
 
-static void listen_somewhere(struct rig *rig, struct service *service)
+void rig_listen(struct rig *rig, hark_server *server)
 {
         if (way_of(setting.address) == WAY_PIPES) {
-                listen_at_pipes(rig, service);
+                listen_at_pipes(rig, server);
                 return;
         }
-        service_listen(service, rig->address);
-        snprintf(rig->address, sizeof(rig->address), "%s", service_address(service));
+        listen_at(server, rig->address);
+        snprintf(rig->address, sizeof(rig->address), "%s", hark_server_address(server, 0));
 }
 
 struct apart {
@@ -179,7 +190,7 @@ static int serve_apart(void *userdata)
                 close_clients_pipes(rig);
         kit_assert_good(hark_loop_new(&loop));
         service = service_new(loop, &rig->wishes);
-        listen_somewhere(rig, service);
+        rig_listen(rig, service_server(service));
         kit_assert(write(apart->ready_fd, rig->address, sizeof(rig->address)) ==
                    sizeof(rig->address));
         close(apart->ready_fd);
@@ -205,18 +216,26 @@ static void fork_service(struct rig *rig)
                 close_services_pipes(rig);
 }
 
-static void serve(struct rig *rig, const struct wishes *wishes, bool is_here)
+void rig_prepare(struct rig *rig)
 {
-        *rig = (struct rig){.wishes = wishes ? *wishes : (struct wishes){.ping_ms = 0}};
+        *rig = (struct rig){.n_clients = 0};
         kit_assert_good(hark_loop_new(&rig->loop));
         if (way_of(setting.address) == WAY_PIPES)
                 make_pipes(rig);
+        if (way_of(setting.address) == WAY_LISTEN)
+                fill_in(rig->address, sizeof(rig->address));
+}
+
+static void serve(struct rig *rig, const struct wishes *wishes, bool is_here)
+{
+        rig_prepare(rig);
+        if (wishes)
+                rig->wishes = *wishes;
         if (way_of(setting.address) == WAY_EXEC)
                 return;
-        fill_in(rig->address, sizeof(rig->address));
         if (is_here) {
                 rig->service = service_new(rig->loop, &rig->wishes);
-                listen_somewhere(rig, rig->service);
+                rig_listen(rig, service_server(rig->service));
         } else {
                 fork_service(rig);
         }
@@ -225,6 +244,11 @@ static void serve(struct rig *rig, const struct wishes *wishes, bool is_here)
 void rig_serve(struct rig *rig, const struct wishes *wishes)
 {
         serve(rig, wishes, setting.is_here);
+}
+
+void rig_serve_apart(struct rig *rig, const struct wishes *wishes)
+{
+        serve(rig, wishes, false);
 }
 
 void rig_serve_again(struct rig *rig)
@@ -241,7 +265,7 @@ int rig_become_service(const char *wishes_text, const char *address)
         read_hex(wishes_text, &wishes, sizeof(wishes));
         kit_assert_good(hark_loop_new(&loop));
         service = service_new(loop, &wishes);
-        service_listen(service, address);
+        listen_at(service_server(service), address);
         service_run(service, true);
         service_free(service);
         hark_loop_unref(loop);
@@ -254,9 +278,14 @@ int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client
                       hark_client **ret_client)
 {
         char address[1024];
+        int r;
 
         next_address(rig, address, sizeof(address));
-        return hark_connect(loop, address, params, ret_client);
+        r = hark_connect(loop, address, params, ret_client);
+        /* What it did not take is still ours. */
+        if (r == -EINVAL && way_of(setting.address) == WAY_PIPES)
+                close_clients_ends(&rig->pipes[rig->n_pipes_used - 1]);
+        return r;
 }
 
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params)

@@ -55,8 +55,13 @@ void rig_start(struct rig *rig, const struct wishes *wishes);
 /* The same, always with the service in another process. params may be NULL. */
 void rig_start_apart(struct rig *rig, const struct wishes *wishes,
                      const struct hark_client_params *params);
-/* The service without a client. */
+/* Either without a client. */
 void rig_serve(struct rig *rig, const struct wishes *wishes);
+void rig_serve_apart(struct rig *rig, const struct wishes *wishes);
+
+/* Neither: just a loop, and somewhere to listen at with a server of the test's own. */
+void rig_prepare(struct rig *rig);
+void rig_listen(struct rig *rig, hark_server *server);
 
 /* Connects, on the rig's loop, and waits for it; the rig lets go of it. params may be NULL. */
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params);

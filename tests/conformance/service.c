@@ -191,18 +191,6 @@ struct service *service_new(hark_loop *loop, const struct wishes *wishes)
         return service;
 }
 
-void service_listen(struct service *service, const char *address)
-{
-        int r = hark_server_listen(service->server, address);
-
-        kit_assert_msg(r == 0, "listen at %s: %s", address, hark_reason(r, NULL));
-}
-
-const char *service_address(const struct service *service)
-{
-        return hark_server_address(service->server, 0);
-}
-
 hark_server *service_server(const struct service *service)
 {
         return service->server;

@@ -28,8 +28,9 @@
  *         who                   "UID GID PID PIDFD_WORKS CLAIMED_PID CLAIMED_NAME" of the caller
  *         pid, die, disconnect  of itself; shows the caller out
  *         ask METHOD TEXT       asks the caller, and passes on its answer, whatever it is
- *         wait MS METHOD TEXT   asks it by a waiting call inside the handler; answers with the result
- *                               and how many callbacks ran meanwhile
+ *         wait MS METHOD TEXT   asks it by a waiting call inside the handler; answers with the result,
+ *                               how often a timer that was due ran meanwhile, and the answer; it is
+ *                               counted as "meanwhile", which goes on afterwards
  *         follow FILTER         subscribes at the caller, and notes what comes
  *
  *         publish TOPIC N SIZE PRIORITY   N notifications: their numbers from 1, padded to SIZE
@@ -39,6 +40,7 @@
  *         read_fds              the contents of the files that came along, one after the other
  *         give_fd TEXT          a file with this text in it
  *         publish_fd TOPIC TEXT a notification with such a file
+ *         n_open                how many descriptors its process has
  */
 
 #include <hark/hark.h>
@@ -59,9 +61,6 @@ struct wishes {
 struct service;
 
 struct service *service_new(hark_loop *loop, const struct wishes *wishes);
-void service_listen(struct service *service, const char *address);
-/* Where it listens, first. */
-const char *service_address(const struct service *service);
 hark_server *service_server(const struct service *service);
 /* Takes NULL. Returns NULL. */
 struct service *service_free(struct service *service);

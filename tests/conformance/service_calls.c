@@ -59,6 +59,7 @@ static void answer_large(hark_request *request, void *userdata)
         size_t size = strtoul(service_text(request), NULL, 10);
         uint8_t *bytes = kit_pattern(size);
 
+        service_add(userdata, "asked_for_large", 1);
         service_set(userdata, "large", hark_reply(request, hark_bytes(bytes, size)));
         free(bytes);
 }

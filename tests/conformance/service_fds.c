@@ -4,6 +4,7 @@
 
 #include "service_internal.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -64,9 +65,23 @@ static void answer_publish_fd(hark_request *request, void *userdata)
         hark_reply(request, HARK_NOTHING);
 }
 
+static void answer_n_open(hark_request *request, void *userdata)
+{
+        DIR *stream = opendir("/proc/self/fd");
+        unsigned n = 0;
+
+        (void)userdata;
+        kit_assert(stream);
+        while (readdir(stream))
+                n++;
+        closedir(stream);
+        service_say(request, "%u", n);
+}
+
 const struct service_method service_fds[] = {
         {"read_fds", answer_read_fds},
         {"give_fd", answer_give_fd},
         {"publish_fd", answer_publish_fd},
+        {"n_open", answer_n_open},
         {NULL, NULL},
 };

@@ -42,11 +42,17 @@ chapter test_topics;
 chapter test_slow;
 chapter test_order;
 chapter test_farewell;
+chapter test_limits;
+chapter test_identity;
+chapter test_files;
 
 /* apart */
 chapter test_order_in_flight;
 chapter test_death;
+chapter test_waiting;
 
 /* here */
+chapter test_hooks;
+chapter test_removal;
 
 #endif
