@@ -16,7 +16,8 @@
  * A transport is a const struct hark_transport_ops in the table of transport.c; nothing registers
  * itself. To add one: write its file, list it in that table, and the conformance suite runs it.
  *
- * Everything here is for the loop's thread and never blocks, but for what connect and listen say.
+ * Everything here is for the loop's thread and never blocks, but for what connect, listen and
+ * close_listener say.
  */
 
 #include <hark/server.h>
@@ -105,7 +106,8 @@ struct hark_transport_ops {
         int (*listen)(hark_loop *loop, const struct hark_address *address,
                       struct hark_listener **ret_listener);
 
-        /* Stops listening and frees; leaves nothing of its own behind in the file system. */
+        /* Stops listening and frees; leaves nothing of its own behind in the file system. May block up
+         * to a second for the lock of a directory. */
         void (*close_listener)(struct hark_listener *listener);
 
         /*
