@@ -2,7 +2,7 @@
 
 /*
  * exec:PROGRAM ARGUMENT...: a child of our own, at the other end of a socketpair(2) that is its stdin and
- * stdout. How it is started, and who reaps it, says spawn.h.
+ * stdout. spawn.h says how it is started and who reaps it.
  *
  * It ends when it likes; when the port is closed, its stdin ends. That it has ended shows in the socket;
  * but where it left a process behind that holds the socket too, only in the pidfd.

@@ -3,7 +3,7 @@
 /*
  * unix:/path and unix:@name: UNIX stream sockets, unix(7).
  *
- * Who may be at the other end says unix_address.h, and for paths trust.h.
+ * unix_address.h says who may be at the other end, and trust.h who may serve a path.
  *
  * A connection stands as soon as connect(2) returns; but a full backlog is EAGAIN, and then nothing
  * ever shows that there is room again: so it is tried again by a timer.
