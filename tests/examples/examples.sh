@@ -12,7 +12,7 @@ programs=$(realpath "$1")
 mute=$(realpath "$2")
 PATH=$programs:$PATH
 # shellcheck disable=SC1091 # lies beside this one
-source "$here/tap.sh"
+source "$here/../fixture/tap.sh"
 
 readonly clock='^[0-9]{2}:[0-9]{2}:[0-9]{2}$'
 

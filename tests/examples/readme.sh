@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 readme=$(realpath "$1")
 build=$(realpath "$2")
 # shellcheck disable=SC1091 # they lie beside this one
-source "$here/tap.sh"
+source "$here/../fixture/tap.sh"
 # shellcheck disable=SC1091
 source "$here/statements.sh"
 

@@ -7,7 +7,7 @@ set -u
 here=$(dirname "$(realpath "$0")")
 sources=$(realpath "$1")
 # shellcheck disable=SC1091 # they lie beside this one
-source "$here/tap.sh"
+source "$here/../fixture/tap.sh"
 # shellcheck disable=SC1091
 source "$here/statements.sh"
 

@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 programs=$(realpath "$1")
 PATH=$programs:$programs/sysmon:$PATH
 # shellcheck disable=SC1091 # lies beside this one
-source "$here/tap.sh"
+source "$here/../fixture/tap.sh"
 
 # ask METHOD [TEXT]
 ask() {

@@ -4,8 +4,8 @@
 # check.sh SOURCE: how scripts/check adds up what meson's log says.
 
 source_root=$1
-# shellcheck source=../examples/tap.sh
-source "$source_root/tests/examples/tap.sh"
+# shellcheck source=../fixture/tap.sh
+source "$source_root/tests/fixture/tap.sh"
 
 # tally JSON...: prints what the programs with these logs come to.
 tally() {

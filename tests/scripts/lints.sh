@@ -4,8 +4,8 @@
 # lints.sh SOURCE: each lint fails on a broken copy of the tree, and says where.
 
 source_root=$1
-# shellcheck source=../examples/tap.sh
-source "$source_root/tests/examples/tap.sh"
+# shellcheck source=../fixture/tap.sh
+source "$source_root/tests/fixture/tap.sh"
 
 # copy PATH...: of the tree, into this directory.
 copy() {

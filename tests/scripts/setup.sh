@@ -4,8 +4,8 @@
 # setup.sh SOURCE: scripts/setup, on a machine whose dpkg-query, apt-get, id and sudo are made up.
 
 source_root=$1
-# shellcheck source=../examples/tap.sh
-source "$source_root/tests/examples/tap.sh"
+# shellcheck source=../fixture/tap.sh
+source "$source_root/tests/fixture/tap.sh"
 
 # pretend COMMAND SCRIPT: puts such a command before the real one; it logs how it was called.
 pretend() {

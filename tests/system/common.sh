@@ -6,8 +6,8 @@
 
 hark_directory=$(dirname "$(realpath "$1")")
 PATH=$hark_directory:$PATH
-# shellcheck source=../examples/tap.sh
-source "$(dirname "${BASH_SOURCE[0]}")/../examples/tap.sh"
+# shellcheck source=../fixture/tap.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../fixture/tap.sh"
 
 # serve ARGUMENT...: starts hark serve; sets pid, and address, the first one it listens on.
 serve() {
