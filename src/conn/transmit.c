@@ -112,9 +112,9 @@ static void flush(struct hark_conn *conn)
 {
         int r;
 
-        if (conn->state == HARK_CONN_CLOSED || !hark_conn_may_flush(conn))
+        if (conn->state == HARK_CONN_CLOSED)
                 return;
-        r = hark_conn_write_all(conn);
+        r = hark_conn_may_flush(conn) ? hark_conn_write_all(conn) : 0;
         if (r < 0)
                 send_failed(conn, r);
         else if (is_overrun(conn))
