@@ -3,10 +3,12 @@
 /*
  * The parser of addresses. Holds it to:
  *
- *         what is refused has a reason, which is fit to print, and is cut where the caller has no room
+ *         what is refused has a reason, which is fit to print, fits into the bytes that the contract
+ *         names, and is cut where the caller has less room, however little
+ *         what is taken leaves the reason untouched, and nothing is handed out for what is refused
  *         hark_address_check() says the same as hark_address_parse()
  *         what is taken has the parts of its transport, in their limits
- *         written anew from these parts, it is the same address
+ *         written anew from these parts, it is the same address; and it is one without its options
  */
 
 #include "fuzz.h"
@@ -17,8 +19,10 @@
 #include "transport/address.h"
 #include "transport/transport.h"
 
-#define WHY_SIZE  128
+#define WHY_MOST  128 /* bytes, as hark_address_check() promises */
+#define WHY_SIZE  512 /* more than that: what is longer shows */
 #define PATH_MOST 107 /* bytes of a path or name of a UNIX socket */
+#define HOST_MOST 253 /* bytes of the name of a host */
 
 /* Text that is being written; room for every byte of an input escaped. */
 struct text {
@@ -69,7 +73,7 @@ static void add_tcp(struct text *text, const struct hark_address *address)
 {
         bool is_ipv6 = strchr(address->host, ':');
 
-        FUZZ_CHECK(*address->host);
+        FUZZ_CHECK(*address->host && (is_ipv6 || strlen(address->host) <= HOST_MOST));
         add(text, "tcp:%s", is_ipv6 ? "[" : "");
         add_escaped(text, address->host);
         add(text, "%s:%u%s", is_ipv6 ? "]" : "", address->port, address->is_open ? "?open" : "");
@@ -127,7 +131,7 @@ static void check_same(const struct hark_address *a, const struct hark_address *
         FUZZ_CHECK(!a->argv || !b->argv[i]);
 }
 
-static void check_taken(const struct hark_address *address)
+static void check_written_anew(const struct hark_address *address)
 {
         size_t room = 4 * strlen(address->text) + 64;
         struct text text = {.bytes = malloc(room), .room = room};
@@ -141,18 +145,61 @@ static void check_taken(const struct hark_address *address)
         free(text.bytes);
 }
 
+/* As a server tells it to clients. */
+static void check_bare(const struct hark_address *address)
+{
+        char *text = hark_address_bare_text(address);
+        struct hark_address *bare = NULL;
+
+        FUZZ_CHECK(text && strncmp(text, address->text, strlen(text)) == 0);
+        FUZZ_CHECK(hark_address_parse(text, &bare, NULL, 0) == 0);
+        FUZZ_CHECK(bare->uid_rule == HARK_UID_DEFAULT && !bare->has_mode && !bare->is_open);
+        FUZZ_CHECK(bare->transport == address->transport && bare->port == address->port);
+        check_same_text(bare->path, address->path);
+        check_same_text(bare->host, address->host);
+        hark_address_free(bare);
+        free(text);
+}
+
+static void check_fit_to_print(const char *text, size_t size)
+{
+        for (size_t i = 0; i < size; i++) {
+                unsigned char byte = (unsigned char)text[i], next = (unsigned char)text[i + 1];
+
+                FUZZ_CHECK(byte >= ' ' && byte != 0x7F);
+                FUZZ_CHECK(byte != 0xC2 || next < 0x80 || next > 0x9F);
+        }
+}
+
+/* In a block of just that room; of no room, none of it is touched. */
+static void check_cut(const char *text, int result, const char *why, size_t room)
+{
+        size_t expected = strlen(why) < room ? strlen(why) : room - (room > 0);
+        char *cut = malloc(room > 0 ? room : 1);
+
+        FUZZ_CHECK(cut);
+        *cut = 'x';
+        FUZZ_CHECK(hark_address_check(text, cut, room) == result);
+        if (room == 0) {
+                FUZZ_CHECK(*cut == 'x');
+        } else {
+                FUZZ_CHECK(strnlen(cut, room) == expected);
+                check_fit_to_print(cut, expected);
+                /* But for the last byte: half a control character is none, and stays. */
+                FUZZ_CHECK(expected == 0 || strncmp(cut, why, expected - 1) == 0);
+        }
+        free(cut);
+}
+
 static void check_refused(const char *text, int result, const char *why)
 {
-        char short_why[WHY_SIZE];
-
         FUZZ_CHECK(result == -EINVAL || result == -EPROTONOSUPPORT || result == -ENOENT);
-        FUZZ_CHECK(*why);
-        for (const char *c = why; *c; c++)
-                FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 0x7F);
-        for (size_t size = 1; size < 20; size += 6) {
-                FUZZ_CHECK(hark_address_check(text, short_why, size) == result);
-                FUZZ_CHECK(strlen(short_why) < size);
-        }
+        FUZZ_CHECK(*why && strlen(why) < WHY_MOST);
+        check_fit_to_print(why, strlen(why));
+        for (size_t room = 0; room < 20; room += 1 + room / 2)
+                check_cut(text, result, why, room);
+        check_cut(text, result, why, WHY_MOST);
+        FUZZ_CHECK(hark_address_check(text, NULL, WHY_MOST) == result);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -167,10 +214,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(hark_address_check(text, checked_why, sizeof(checked_why)) == r);
         FUZZ_CHECK(strcmp(why, checked_why) == 0);
         FUZZ_CHECK((r == 0) == (address != NULL));
-        if (r < 0)
+        if (r < 0) {
                 check_refused(text, r, why);
-        else
-                check_taken(address);
+        } else {
+                FUZZ_CHECK(!*why && strcmp(address->text, text) == 0);
+                check_written_anew(address);
+                check_bare(address);
+        }
         hark_address_free(address);
         free(text);
         return 0;
