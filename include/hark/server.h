@@ -31,8 +31,7 @@ struct hark_server_params {
         int (*on_accept)(hark_peer *peer, void *userdata);
         /**
          * An admitted one has gone; reason: 0 it said goodbye, else -errno. Where only one can come
-         * (stdio:, pipe:), also if it was never admitted: it has no credentials but what the kernel
-         * knows, and nobody else will come.
+         * (stdio:, pipe:), also if it went before on_accept was asked, for nobody else will come.
          */
         void (*on_leave)(hark_peer *peer, int reason, void *userdata);
         /** A client publishes: 0 passes it on to the subscribers; else as on_accept. */

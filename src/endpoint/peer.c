@@ -51,12 +51,18 @@ static void leave_listener(hark_peer *peer)
         peer->accepting = NULL;
 }
 
+/* Whether its end is news to the server: it was admitted, or was waited for as the only one. */
+static bool is_missed(const hark_peer *peer)
+{
+        return peer->is_admitted || (peer->is_only && !peer->is_refused);
+}
+
 static void run_leave(struct hark_task *task)
 {
         hark_peer *peer = hark_container_of(task, struct hark_peer, leave_task);
         hark_server *server = peer->server;
 
-        if ((peer->is_admitted || peer->is_only) && server->params.on_leave)
+        if (is_missed(peer) && server->params.on_leave)
                 server->params.on_leave(peer, peer->reason, server->params.userdata);
         peer->client = hark_client_unref(peer->client);
         peer->is_gone = true;
@@ -97,6 +103,7 @@ static void run_accept(struct hark_task *task)
         if (!peer->conn)
                 return;
         status = params->on_accept(peer, params->userdata);
+        peer->is_refused = status != 0;
         if (!peer->conn)
                 return;
         if (status == 0)

@@ -38,6 +38,7 @@ struct hark_peer {
         void *userdata;
         hark_client *client; /* NULL until it is asked for */
         bool is_only;        /* nobody else can come where it came in */
+        bool is_refused;     /* by on_accept */
         bool is_greeted, is_admitted, is_gone;
         int reason; /* why it went */
         struct hark_task accept_task, leave_task;

@@ -37,6 +37,9 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
 {
         struct house *house = userdata;
 
+        /* Of the spare pipes of a server nobody ever says a word, and their end is told, too. */
+        if (hark_peer_credentials(peer)->claimed_name[0] == '\0')
+                return;
         house->n_left++;
         house->reason = reason;
         house->left_userdata = hark_peer_userdata(peer);

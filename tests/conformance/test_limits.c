@@ -178,7 +178,7 @@ START_TEST(a_full_queue_says_so_and_then_that_it_has_room)
         while ((r = hark_send(rig.client, "echo", hark_bytes(bytes, sizeof(bytes)))) == 0)
                 n_sent++;
         kit_assert_result(r, -EAGAIN);
-        ck_assert_int_ge(n_sent, 3);
+        ck_assert_int_ge(n_sent, 2);
         ck_assert_int_le(n_sent, 5);
         kit_assert_result(hark_publish(rig.client, "a", HARK_NOTHING), -EAGAIN);
         ck_assert_uint_eq(told.n_room, 0);

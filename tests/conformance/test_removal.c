@@ -324,7 +324,7 @@ static void make_client(struct scene *scene)
                                             .on_room = on_room,
                                             .on_refused = on_refused,
                                             .userdata = scene,
-                                            .limits = {.queue_size = 4096}};
+                                            .limits = {.queue_size = 16384}};
 
         kit_assert_good(rig_begin_connect(&scene->rig, scene->rig.loop, &params, &scene->client));
         for (size_t i = 0; i < N_IN_FLIGHT; i++)
