@@ -88,7 +88,7 @@ static void forget_cancelled(struct hark_conn *conn, const struct hark_header *c
                 hark_conn_release(conn, charge_of(&forgotten.header, forgotten.total));
 }
 
-static int route(struct hark_conn *conn, struct hark_received *received, const char **ret_why)
+static void route(struct hark_conn *conn, struct hark_received *received)
 {
         const struct hark_header *header = received->header;
         const struct hark_role *role = is_answer(header) ? &conn->asker : &conn->answerer;
@@ -97,17 +97,14 @@ static int route(struct hark_conn *conn, struct hark_received *received, const c
                 forget_cancelled(conn, header);
         if (role->ops) {
                 role->ops->on_message(conn, received, role->userdata);
-                return 0;
+                return;
         }
-        if (role == &conn->asker)
-                *ret_why = "an answer to what was never asked";
-        else
-                hark_conn_refuse_message(conn, header, (const char *)received->name.bytes,
-                                         received->name.size, HARK_UNIMPLEMENTED,
-                                         "this end of the connection answers nothing");
+        /* Nobody answers here; an answer for nobody was no good when it began. */
+        hark_conn_refuse_message(conn, header, (const char *)received->name.bytes,
+                                 received->name.size, HARK_UNIMPLEMENTED,
+                                 "this end of the connection answers nothing");
         hark_message_unref(received->message); /* in which the name may lie */
         hark_conn_release(conn, received->charge);
-        return role == &conn->asker ? -EPROTO : 0;
 }
 
 /* hello, goaway, ping and pong are the connection's own. 1: it was one; 0: it was not. */
@@ -156,6 +153,8 @@ static int check_order(const struct hark_conn *conn, const struct hark_header *h
                 *ret_why = "hello must come first";
         else if (hark_conn_has_greeted(conn) && is_hello)
                 *ret_why = "a second hello";
+        else if (is_answer(header) && !conn->asker.ops)
+                *ret_why = "an answer to what was never asked";
         else if (header->n_fds > conn->limits.fds_per_message)
                 *ret_why = "more file descriptors than one message may have";
         else
@@ -249,7 +248,7 @@ static int end_message(struct hark_reader *reader, const struct hark_incoming *i
                 return 0;
         r = take_own(conn, incoming, received.name, ret_why);
         if (r == 0)
-                r = route(conn, &received, ret_why);
+                route(conn, &received);
         else
                 hark_message_unref(message);
         if (r < 0)
