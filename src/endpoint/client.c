@@ -236,21 +236,13 @@ static void run_free(struct hark_task *task)
         free_client(hark_container_of(task, struct hark_client, free_task));
 }
 
-/* The connection goes with the client that made it; a peer's goes on. */
+/* A peer lets go of its client when the connection is closed. */
 static void close_client(hark_client *client)
 {
-        struct hark_conn *conn = client->conn;
-
         client->params.on_state = NULL;
         hark_task_cancel(&client->room_task);
-        if (conn && client->is_owner) {
-                hark_conn_close(conn, -ECANCELED);
-        } else if (conn) {
-                conn->asker.ops = NULL;
-                hark_calls_end_all(&client->calls, -ECANCELED);
-                hark_subscriptions_end_all(&client->subscriptions, -ECANCELED);
-                drop_conn(client);
-        }
+        if (client->conn)
+                hark_conn_close(client->conn, -ECANCELED);
         /* Behind every end that is still to be told. */
         hark_loop_queue_callback(client->loop, &client->free_task);
         hark_loop_run_callbacks_of(client->loop, client);
@@ -380,7 +372,6 @@ static int connect_parsed(hark_loop *loop, const struct hark_address *address,
         client = new_client(loop, params, NULL);
         if (!client)
                 return -ENOMEM;
-        client->is_owner = true;
         r = start_conn(client, address);
         client->params.name = NULL; /* borrowed from the caller, and said */
         if (r < 0) {

@@ -26,7 +26,6 @@ struct hark_client {
         hark_loop *loop;        /* held */
         struct hark_conn *conn; /* held; NULL: closed */
         struct hark_client_params params;
-        bool is_owner; /* of the connection */
         int state;
         int told_state; /* the last one that on_state was told */
         bool was_open;

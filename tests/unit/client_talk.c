@@ -258,7 +258,6 @@ void client_talk_begin(struct client_talk *talk, const struct hark_limits *limit
                 hark_client_new_for_peer(talk->conversation.loop, talk->conn, NULL, &talk->client),
                 0);
         /* As if hark_connect() had made it. */
-        talk->client->is_owner = true;
         talk->client->state = talk->client->told_state = HARK_CONNECTING;
         talk->client->params.on_state = on_state;
         talk->client->params.on_room = on_room;
