@@ -33,8 +33,8 @@ static void cut_off(int fd)
         struct sock_filter drop_all = BPF_STMT(BPF_RET | BPF_K, 0);
         struct sock_fprog program = {.len = 1, .filter = &drop_all};
 
-        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)),
-                         0);
+        if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+                fixture_skip("this user may not cut a socket off by a filter");
 }
 
 START_TEST(a_machine_that_is_lost_falls_silent)
