@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -66,6 +67,17 @@ END_TEST
 START_TEST(sample_leaks_fd)
 {
         ck_assert_int_ge(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+}
+END_TEST
+
+START_TEST(sample_leaks_fd_at_the_limit)
+{
+        struct rlimit limit;
+
+        ck_assert_int_ge(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        limit.rlim_cur = 0;
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 END_TEST
 
@@ -147,19 +159,13 @@ END_TEST
 static int run_samples(void)
 {
         const TTest *const tests[] = {
-                sample_is_good,
-                sample_fails,
-                sample_hangs,
-                sample_skips,
-                sample_leaks_fd,
-                sample_closes_stdin,
-                sample_leaks_child,
-                sample_leaks_zombie,
-                sample_leaks_grandchild,
-                sample_leaks_file,
-                sample_leaks_object,
-                sample_leaks_memory,
-                sample_fails_in_its_child,
+                sample_is_good,      sample_fails,
+                sample_hangs,        sample_skips,
+                sample_leaks_fd,     sample_leaks_fd_at_the_limit,
+                sample_closes_stdin, sample_leaks_child,
+                sample_leaks_zombie, sample_leaks_grandchild,
+                sample_leaks_file,   sample_leaks_object,
+                sample_leaks_memory, sample_fails_in_its_child,
         };
 
         return fixture_run("samples", tests, sizeof(tests) / sizeof(*tests));
@@ -247,6 +253,7 @@ END_TEST
 START_TEST(names_what_a_test_left_behind)
 {
         check_fails("sample_leaks_fd", "-> /dev/null");
+        check_fails("sample_leaks_fd_at_the_limit", "/dev/null\n1..1");
         check_fails("sample_leaks_child", "child ");
         check_fails("sample_leaks_zombie", "state Z");
         check_fails("sample_leaks_grandchild", "process ");
