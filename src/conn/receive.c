@@ -137,10 +137,21 @@ static int take_own(struct hark_conn *conn, const struct hark_incoming *incoming
         return r < 0 ? r : 1;
 }
 
-/* What a peer may make us keep is asked of us, or published; an answer we asked for ourselves. */
-static bool is_bounded(const struct hark_header *header)
+/* Says no to what expects no answer. */
+static bool is_refusal(const struct hark_header *header)
+{
+        return header->type == HARK_FRAME_ERROR && header->name_size > 0;
+}
+
+static bool may_be_too_large(const struct hark_header *header)
 {
         return header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_PUBLISH;
+}
+
+/* Of these the other side decides how many come; of answers we do, who asked. */
+static bool is_bounded(const struct hark_header *header)
+{
+        return may_be_too_large(header) || is_refusal(header);
 }
 
 static int check_order(const struct hark_conn *conn, const struct hark_header *header,
@@ -190,7 +201,7 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
 
         if (r < 0)
                 return r;
-        if (total > conn->limits.message_size && !is_bounded(header)) {
+        if (total > conn->limits.message_size && !may_be_too_large(header)) {
                 *ret_why = "an answer larger than the limit that hello told";
                 return -EPROTO;
         }

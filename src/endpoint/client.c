@@ -59,6 +59,8 @@ static void run_room(struct hark_task *task)
 struct refusal {
         struct hark_task task;
         hark_client *client;
+        struct hark_conn *conn; /* what charge is released to */
+        struct hark_charge charge;
         hark_message *message;
 };
 
@@ -68,6 +70,8 @@ static void run_refusal(struct hark_task *task)
         hark_client *client = refusal->client;
         hark_message *message = refusal->message;
 
+        hark_conn_release(refusal->conn, refusal->charge);
+        hark_conn_unref(refusal->conn);
         hark_pool_put(hark_loop_block_pool(client->loop), refusal);
         if (client->params.on_refused)
                 client->params.on_refused(client, message->name, message->status, message,
@@ -75,7 +79,8 @@ static void run_refusal(struct hark_task *task)
         hark_message_unref(message);
 }
 
-static void take_refusal(hark_client *client, hark_message *message)
+/* message: NULL: it could not be kept. */
+static void take_refusal(hark_client *client, hark_message *message, struct hark_charge charge)
 {
         struct refusal *refusal = NULL;
 
@@ -84,11 +89,15 @@ static void take_refusal(hark_client *client, hark_message *message)
         if (!refusal) {
                 hark_log(hark_loop_log(client->loop), LOG_WARNING, "refused: %s: %s",
                          message ? message->name : "?",
-                         message ? hark_reason(message->status, message) : "no memory");
+                         message ? hark_reason(message->status, message) : "no room to say what");
                 hark_message_unref(message);
+                hark_conn_release(client->conn, charge);
                 return;
         }
-        *refusal = (struct refusal){.client = client, .message = message};
+        *refusal = (struct refusal){.client = client,
+                                    .conn = hark_conn_ref(client->conn),
+                                    .charge = charge,
+                                    .message = message};
         hark_task_init(&refusal->task, run_refusal, client);
         hark_loop_queue_callback(client->loop, &refusal->task);
 }
@@ -114,7 +123,7 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         case HARK_FRAME_REPLY:
         case HARK_FRAME_ERROR:
                 if (!hark_calls_take(&client->calls, received))
-                        take_refusal(client, received->message);
+                        take_refusal(client, received->message, received->charge);
                 break;
         case HARK_FRAME_PUBLISH:
         case HARK_FRAME_GAP:
@@ -175,13 +184,14 @@ static hark_message *new_refusal(hark_client *client, const struct hark_outgoing
 static void on_unfit(struct hark_conn *conn, const struct hark_outgoing *outgoing, int error,
                      void *userdata)
 {
+        struct hark_charge nothing = {.size = 0};
         hark_client *client = userdata;
 
         (void)conn;
         if (outgoing->slot)
                 hark_calls_take_unfit(&client->calls, outgoing, error);
         else
-                take_refusal(client, new_refusal(client, outgoing, error));
+                take_refusal(client, new_refusal(client, outgoing, error), nothing);
 }
 
 static void drop_conn(hark_client *client)
