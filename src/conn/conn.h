@@ -25,7 +25,7 @@
  *
  * Roles are called from the loop's gathering phase and never call the user there. What was asked or
  * published counts as received until whoever got it says hark_conn_release(); an answer does not,
- * because how many of them come is our own doing. For the loop's thread.
+ * because how many of them are awaited is our own doing. For the loop's thread.
  */
 
 #include <hark/client.h>
@@ -66,6 +66,9 @@ struct hark_role_ops {
         void (*on_hello)(struct hark_conn *conn, void *userdata);
         void (*on_open)(struct hark_conn *conn, void *userdata);
         void (*on_message)(struct hark_conn *conn, struct hark_received *received, void *userdata);
+        /* The asker's: whether the answer of this id that begins to come is still wanted; if not, it
+         * comes without a message. NULL: all are. */
+        bool (*is_awaited)(struct hark_conn *conn, uint32_t id, void *userdata);
         /* There is room in the outgoing queue after an -EAGAIN. */
         void (*on_room)(struct hark_conn *conn, void *userdata);
         /* The other side will handle no request above last_id. */

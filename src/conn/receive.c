@@ -148,6 +148,18 @@ static bool may_be_too_large(const struct hark_header *header)
         return header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_PUBLISH;
 }
 
+/* Answers that nobody awaits, too late or never asked for, are passed over: so what is kept of them is
+ * as much as we have asked. */
+static bool is_awaited(struct hark_conn *conn, const struct hark_header *header)
+{
+        const struct hark_role *asker = &conn->asker;
+        bool is_reply = header->type == HARK_FRAME_REPLY ||
+                        (header->type == HARK_FRAME_ERROR && !is_refusal(header));
+
+        return !is_reply || !asker->ops->is_awaited ||
+               asker->ops->is_awaited(conn, header->id, asker->userdata);
+}
+
 /* Of these the other side decides how many come; of answers we do, who asked. */
 static bool is_bounded(const struct hark_header *header)
 {
@@ -205,7 +217,7 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
                 *ret_why = "an answer larger than the limit that hello told";
                 return -EPROTO;
         }
-        *ret_is_kept = true;
+        *ret_is_kept = is_awaited(conn, header);
         if (is_bounded(header))
                 full = charge(conn, header, total);
         if (full)

@@ -136,6 +136,14 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         }
 }
 
+static bool is_awaited(struct hark_conn *conn, uint32_t id, void *userdata)
+{
+        const hark_client *client = userdata;
+
+        (void)conn;
+        return hark_calls_await(&client->calls, id);
+}
+
 static void on_room(struct hark_conn *conn, void *userdata)
 {
         hark_client *client = userdata;
@@ -219,6 +227,7 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
 static const struct hark_role_ops asker_ops = {
         .on_open = on_open,
         .on_message = on_message,
+        .is_awaited = is_awaited,
         .on_room = on_room,
         .on_goaway = on_goaway,
         .on_pong = on_pong,

@@ -214,6 +214,11 @@ struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64
         return pending && pending->id == id ? pending : NULL;
 }
 
+bool hark_calls_await(const struct hark_calls *calls, uint32_t id)
+{
+        return find_by_wire_id(calls, id) != NULL;
+}
+
 bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
 {
         const struct hark_header *header = received->header;

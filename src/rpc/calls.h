@@ -82,6 +82,9 @@ void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pendi
 /* NULL: it has ended. */
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id);
 
+/* Whether an answer of this wire id ends a call. */
+bool hark_calls_await(const struct hark_calls *calls, uint32_t id);
+
 /* A reply or an error has come. Returns whether it belonged to a call, or to one that has ended:
  * false for the refusal of what expects no answer. Takes over the message if true. */
 bool hark_calls_take(struct hark_calls *calls, struct hark_received *received);
