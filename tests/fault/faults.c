@@ -96,7 +96,7 @@ WRAP(char *, strndup, const char *text, size_t size)
 
 /* asprintf(3) itself cannot be handed on its arguments. */
 int vasprintf(char **ret_text, const char *format, va_list arguments);
-int __wrap_asprintf(char **ret_text, const char *format, ...);
+int __wrap_asprintf(char **ret_text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int __wrap_asprintf(char **ret_text, const char *format, ...)
 {
         va_list arguments;
