@@ -165,8 +165,12 @@ static void on_port_event(struct hark_port *port, unsigned events)
                 hark_conn_look(conn);
         if ((events & HARK_PORT_BROKEN) && conn->state != HARK_CONN_CLOSED)
                 hark_conn_close_at_end(conn, conn->port->error);
-        if (events & HARK_PORT_WRITABLE)
+        if (events & HARK_PORT_WRITABLE) {
+                /* There is room again because the other side has read: it lives, and the ping that shall
+                 * show that may stand far behind. */
+                conn->has_heard = true;
                 hark_conn_flush(conn);
+        }
         hark_conn_unref(conn);
 }
 
@@ -181,19 +185,29 @@ static void on_open_timer(struct hark_timer *timer)
 
 static void start_ping_timer(struct hark_conn *conn);
 
-static void on_ping_timer(struct hark_timer *timer)
+static void ask_if_silent(struct hark_conn *conn)
 {
-        struct hark_conn *conn = hark_container_of(timer, struct hark_conn, ping_timer);
         uint32_t id;
 
-        if (!conn->has_heard && conn->is_ping_out) {
-                hark_conn_close_now(conn, -ETIMEDOUT);
-                return;
-        }
         if (!conn->has_heard && hark_conn_is_open(conn))
                 conn->is_ping_out = hark_conn_ping(conn, &id) == 0;
         conn->has_heard = false;
         start_ping_timer(conn);
+}
+
+static void on_ping_timer(struct hark_timer *timer)
+{
+        struct hark_conn *conn =
+                hark_conn_ref(hark_container_of(timer, struct hark_conn, ping_timer));
+
+        /* What came while this process was held up is not read yet, where the timer has its turn first. */
+        if (!conn->has_heard)
+                hark_conn_look(conn);
+        if (!conn->has_heard && conn->is_ping_out && conn->state != HARK_CONN_CLOSED)
+                hark_conn_close_now(conn, -ETIMEDOUT);
+        if (conn->state != HARK_CONN_CLOSED)
+                ask_if_silent(conn);
+        hark_conn_unref(conn);
 }
 
 /* Twice in the time after which a silent one is given up: once to ask it, once to have its answer. */

@@ -117,7 +117,7 @@ struct hark_conn {
         struct hark_send_budget early; /* what may leave until its hello has come */
         struct hark_task flush_task;
         struct hark_timer open_timer, ping_timer;
-        bool has_heard; /* something came since the last look of ping_timer */
+        bool has_heard; /* something came, or was read there, since the last look of ping_timer */
         bool is_ping_out;
         struct hark_charge received; /* charged and not released */
         uint32_t next_id;            /* of messages we send, all types alike */
