@@ -173,8 +173,9 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
  * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send);
 
-/* As hark_conn_send_control(), before all others of its priority that have not begun to leave. */
-int hark_conn_send_next(struct hark_conn *conn, const struct hark_send *send);
+/* Sends the cancel of a request. If a part of that has left, no more of it follows, and the cancel comes
+ * next, before all others of its priority; else as hark_conn_send_control(). */
+int hark_conn_send_cancel(struct hark_conn *conn, const struct hark_send *cancel);
 
 /* As hark_conn_send_control(), before a queued message of the same priority that may be taken back;
  * position NULL: behind all, as usual. */

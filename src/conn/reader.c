@@ -126,6 +126,12 @@ static int continue_message(struct hark_reader *reader, size_t payload_size, con
         return *ret_why ? -EPROTO : 0;
 }
 
+static bool is_cancel_of(const struct hark_header *header, const struct hark_header *request)
+{
+        return header->type == HARK_FRAME_CANCEL && request->type == HARK_FRAME_REQUEST &&
+               header->id == request->id;
+}
+
 /* Finds what the frame belongs to and checks that it may come now. */
 static int choose_incoming(struct hark_reader *reader, const struct hark_frame *frame,
                            size_t payload_size, const char **ret_why)
@@ -135,7 +141,7 @@ static int choose_incoming(struct hark_reader *reader, const struct hark_frame *
 
         if (header->flags & HARK_FLAG_CONTINUED)
                 return continue_message(reader, payload_size, ret_why);
-        if (slot->is_active && header->type != HARK_FRAME_CANCEL) {
+        if (slot->is_active && !is_cancel_of(header, &slot->header)) {
                 *ret_why = "a frame between the fragments of a message of its priority";
                 return -EPROTO;
         }

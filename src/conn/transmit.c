@@ -184,14 +184,21 @@ int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
         return hark_conn_send_before(conn, send, NULL, NULL);
 }
 
-int hark_conn_send_next(struct hark_conn *conn, const struct hark_send *send)
+/* Without memory for the cancel the request goes on: the other side takes nothing else of its priority
+ * before the rest of it. */
+int hark_conn_send_cancel(struct hark_conn *conn, const struct hark_send *cancel)
 {
-        struct hark_send control = *send;
+        struct hark_writer *writer = &conn->writer;
+        struct hark_send control = *cancel;
+        int r;
 
-        if (conn->state == HARK_CONN_CLOSED)
-                return -ENOTCONN;
+        if (!hark_writer_has_begun(writer, HARK_FRAME_REQUEST, cancel->id, cancel->priority))
+                return hark_conn_send_control(conn, cancel);
         control.is_control = true;
-        return flush_soon(conn, hark_writer_queue_before(&conn->writer, &control, NULL, NULL));
+        r = hark_writer_queue_before(writer, &control, NULL, NULL);
+        if (r == 0)
+                hark_writer_give_up(writer, HARK_FRAME_REQUEST, cancel->id, cancel->priority);
+        return flush_soon(conn, r);
 }
 
 int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,

@@ -275,16 +275,32 @@ void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outg
         drop_outgoing(writer, outgoing);
 }
 
-void hark_writer_give_up(struct hark_writer *writer, uint8_t type, uint32_t id, uint8_t priority)
+/* Only the first of a priority can have begun. */
+static struct hark_outgoing *find_begun(const struct hark_writer *writer, uint8_t type, uint32_t id,
+                                        uint8_t priority)
 {
         struct hark_list *link = hark_list_first(&writer->queue[priority]);
-        struct hark_outgoing *outgoing;
+        struct hark_outgoing *first;
 
-        /* Only the first of a priority can have begun. */
         if (!link)
-                return;
-        outgoing = hark_container_of(link, struct hark_outgoing, link);
-        if (!outgoing->has_begun || outgoing->header.type != type || outgoing->header.id != id)
+                return NULL;
+        first = hark_container_of(link, struct hark_outgoing, link);
+        if (!first->has_begun || first->header.type != type || first->header.id != id)
+                return NULL;
+        return first;
+}
+
+bool hark_writer_has_begun(const struct hark_writer *writer, uint8_t type, uint32_t id,
+                           uint8_t priority)
+{
+        return find_begun(writer, type, id, priority) != NULL;
+}
+
+void hark_writer_give_up(struct hark_writer *writer, uint8_t type, uint32_t id, uint8_t priority)
+{
+        struct hark_outgoing *outgoing = find_begun(writer, type, id, priority);
+
+        if (!outgoing)
                 return;
         if (writer->current.outgoing == outgoing)
                 outgoing->is_given_up = true;

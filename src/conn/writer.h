@@ -83,6 +83,10 @@ int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send 
 /* Takes back what has not begun to leave. Clears its slot. */
 void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing);
 
+/* Whether a part of this message has left, and a part has not. */
+bool hark_writer_has_begun(const struct hark_writer *writer, uint8_t type, uint32_t id,
+                           uint8_t priority);
+
 /* Stops a message of which a part has left: what has been begun of a frame is finished, no further
  * fragment follows. Does nothing if there is no such message. */
 void hark_writer_give_up(struct hark_writer *writer, uint8_t type, uint32_t id, uint8_t priority);

@@ -79,9 +79,7 @@ static void send_cancel(struct hark_calls *calls, const struct hark_pending_call
                 .deadline_ns = HARK_NEVER,
         };
 
-        hark_writer_give_up(&calls->conn->writer, HARK_FRAME_REQUEST, send.id, send.priority);
-        /* The other side takes nothing else of this priority before the rest of the request, or this. */
-        hark_conn_send_next(calls->conn, &send);
+        hark_conn_send_cancel(calls->conn, &send);
 }
 
 static void on_deadline(struct hark_timer *timer)
