@@ -24,7 +24,7 @@ static chapter *const either[] = {test_calls,  test_answers,  test_endings, test
                                   test_topics, test_slow,     test_order,   test_farewell,
                                   test_limits, test_identity, test_files};
 static chapter *const here[] = {test_hooks, test_removal};
-static chapter *const apart[] = {test_order_in_flight, test_death, test_waiting};
+static chapter *const apart[] = {test_order_in_flight, test_death, test_waiting, test_waits};
 
 static int skip_all(const char *why)
 {

@@ -300,6 +300,20 @@ hark_client *rig_connect(struct rig *rig, const struct hark_client_params *param
         return client;
 }
 
+hark_client *rig_connect_sleeper(struct rig *rig, hark_loop *loop)
+{
+        uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
+        hark_client *client = NULL;
+
+        kit_assert_good(rig_begin_connect(rig, loop, NULL, &client));
+        while (hark_client_state(client) != HARK_CONNECTED) {
+                kit_assert(kit_now_ms() < end_ms);
+                kit_settle(loop);
+                kit_settle(rig->loop);
+        }
+        return client;
+}
+
 void rig_drop(struct rig *rig, hark_client *client)
 {
         for (size_t i = 0; i < rig->n_clients; i++) {

@@ -69,6 +69,9 @@ hark_client *rig_connect(struct rig *rig, const struct hark_client_params *param
 int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
                       hark_client **ret_client);
 
+/* Connects on a loop that nobody runs from then on; the client is the test's. */
+hark_client *rig_connect_sleeper(struct rig *rig, hark_loop *loop);
+
 /* Lets go of a client of the rig before the rest. */
 void rig_drop(struct rig *rig, hark_client *client);
 

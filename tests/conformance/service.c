@@ -116,14 +116,17 @@ static int on_accept(hark_peer *peer, void *userdata)
                 return service->wishes.accept_status;
         }
         service->n_peers++;
+        hark_peer_set_userdata(peer, service);
         return 0;
 }
 
+/* Where only one can come its end is told in any case: only who was let in counts. */
 static void on_leave(hark_peer *peer, int reason, void *userdata)
 {
         struct service *service = userdata;
 
-        (void)peer;
+        if (!hark_peer_userdata(peer))
+                return;
         service_add(service, "left", 1);
         service_set(service, "leave_reason", reason);
         if (--service->n_peers == 0 && service->ends_with_peers)

@@ -30,6 +30,32 @@ START_TEST(a_deadline_ends_the_call_at_both_sides)
 }
 END_TEST
 
+/* The caller does not run, and so can not say that its time is over. */
+START_TEST(a_deadline_is_kept_by_the_server_alone)
+{
+        hark_loop *loop = NULL;
+        hark_client *sleeper;
+        struct ending end = {0};
+        struct rig rig;
+
+        rig_need_several_clients();
+        rig_start(&rig, NULL);
+        kit_assert_good(hark_loop_new(&loop));
+        sleeper = rig_connect_sleeper(&rig, loop);
+        kit_assert_good(hark_invoke(sleeper, "keep", HARK_NOTHING, 30, rig_note_end, &end, NULL));
+        kit_step(loop, kit_now_ms());
+        while (rig_count(&rig, "cancelled") == 0)
+                ;
+        ck_assert_int_eq(rig_count(&rig, "cancel_reason"), -ETIMEDOUT);
+        ck_assert_uint_eq(end.n, 0);
+        kit_until(loop, end.n == 1);
+        kit_assert_result(end.result, -ETIMEDOUT);
+        hark_client_unref(sleeper);
+        hark_loop_unref(loop);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(a_waiting_call_ends_by_its_deadline)
 {
         uint64_t began_ms;
@@ -195,7 +221,8 @@ START_TEST(a_large_request_can_be_cancelled_half_way)
 }
 END_TEST
 
-CHAPTER(test_endings, a_deadline_ends_the_call_at_both_sides, a_waiting_call_ends_by_its_deadline,
+CHAPTER(test_endings, a_deadline_ends_the_call_at_both_sides,
+        a_deadline_is_kept_by_the_server_alone, a_waiting_call_ends_by_its_deadline,
         a_handler_sees_the_time_that_is_left_shrink, a_call_without_a_deadline_has_for_ever,
         no_time_at_all_is_over_at_once, a_cancel_reaches_the_handler,
         what_is_cancelled_before_it_leaves_was_never_sent,

@@ -122,21 +122,6 @@ END_TEST
 
 /* --- one that does not run ------------------------------------------------------------------------------ */
 
-/* A client on a loop that nobody runs from now on. */
-static hark_client *connect_sleeper(struct rig *rig, hark_loop *loop)
-{
-        uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
-        hark_client *client = NULL;
-
-        kit_assert_good(rig_begin_connect(rig, loop, NULL, &client));
-        while (hark_client_state(client) != HARK_CONNECTED) {
-                kit_assert(kit_now_ms() < end_ms);
-                kit_settle(loop);
-                kit_settle(rig->loop);
-        }
-        return client;
-}
-
 static void wake(struct rig *rig, hark_loop *loop, const struct record *record, uint64_t total)
 {
         uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
@@ -159,7 +144,7 @@ START_TEST(one_that_sleeps_loses_only_its_own)
         rig_need_several_clients();
         rig_start(&rig, NULL);
         kit_assert_good(hark_loop_new(&loop));
-        sleeper = connect_sleeper(&rig, loop);
+        sleeper = rig_connect_sleeper(&rig, loop);
         record_subscribe(&slow, sleeper, "a");
         kit_settle(loop);
         record_subscribe(&fast, rig.client, "a");

@@ -146,6 +146,37 @@ START_TEST(unsubscribing_ends_it_once_and_nothing_follows)
 }
 END_TEST
 
+struct leaver {
+        struct record record;
+        hark_client *client;
+        uint64_t id;
+};
+
+static void leave_at_once(const struct hark_notification *notification, void *userdata)
+{
+        struct leaver *leaver = userdata;
+
+        record_notification(notification, &leaver->record);
+        if (notification->kind == HARK_NOTIFICATION)
+                kit_assert_good(hark_unsubscribe(leaver->client, leaver->id));
+}
+
+START_TEST(unsubscribing_in_its_callback_ends_it_there)
+{
+        struct leaver leaver = {.id = 0};
+        struct rig rig;
+
+        rig_start(&rig, NULL);
+        leaver.client = rig.client;
+        kit_assert_good(hark_subscribe(rig.client, "a", leave_at_once, &leaver, NULL, &leaver.id));
+        rig_ask(&rig, "publish", "a 100");
+        kit_until(rig.loop, leaver.record.is_over);
+        ck_assert_uint_eq(leaver.record.n_delivered, 1);
+        ck_assert_uint_eq(leaver.record.n_entries, 2);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(letting_go_of_the_client_ends_it)
 {
         struct record record = {0};
@@ -364,8 +395,9 @@ CHAPTER(test_topics, a_subscriber_gets_what_its_filter_matches,
         the_same_filter_twice_is_two_subscriptions,
         notifications_come_in_order_and_numbered_without_holes,
         what_was_published_before_is_not_counted, a_subscription_may_stand_for_several_priorities,
-        unsubscribing_ends_it_once_and_nothing_follows, letting_go_of_the_client_ends_it,
-        a_malformed_filter_is_refused, a_publisher_can_ask_whether_anybody_listens,
-        a_subscriber_that_leaves_is_not_published_to, a_notification_may_be_as_large_as_any_message,
-        a_hub_passes_on_what_clients_publish, a_hub_joins_its_clients,
-        who_is_no_hub_refuses_publications, a_hook_decides_about_publications)
+        unsubscribing_ends_it_once_and_nothing_follows, unsubscribing_in_its_callback_ends_it_there,
+        letting_go_of_the_client_ends_it, a_malformed_filter_is_refused,
+        a_publisher_can_ask_whether_anybody_listens, a_subscriber_that_leaves_is_not_published_to,
+        a_notification_may_be_as_large_as_any_message, a_hub_passes_on_what_clients_publish,
+        a_hub_joins_its_clients, who_is_no_hub_refuses_publications,
+        a_hook_decides_about_publications)

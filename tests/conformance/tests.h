@@ -50,6 +50,7 @@ chapter test_files;
 chapter test_order_in_flight;
 chapter test_death;
 chapter test_waiting;
+chapter test_waits;
 
 /* here */
 chapter test_hooks;

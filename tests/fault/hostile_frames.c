@@ -22,6 +22,7 @@ struct crime {
 
 #define ASK .type = REQUEST, .id = 1, .name = "echo"
 
+static const uint8_t hello_good[56] = {[0] = 1, [2] = 1, [18] = 0x10, [26] = 0x10};
 static const uint8_t gap_of_one[24] = {[0] = 1, [8] = 1, [16] = 105};
 /* A size that leads past the frame; an unknown id that must be understood; a value that is cut. */
 static const uint8_t extensions_too_long[8] = {200};
@@ -40,7 +41,7 @@ static const struct crime crimes[] = {
         {"priority 255", {{ASK, .priority = 255}}},
         {"a flag that is not defined", {{ASK, .flags = 0x80}}},
         {"a flag of another type", {{.type = PING, .flags = ONE_WAY}}},
-        {"a second hello", {{.type = HELLO}}},
+        {"a second hello", {{.type = HELLO, .payload = hello_good, .payload_size = 56}}},
         /* names */
         {"no name", {{.type = REQUEST, .id = 1}}},
         {"a name with NUL", {{.type = REQUEST, .id = 1, .name = "ec\0ho", .name_size = 5}}},
