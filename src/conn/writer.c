@@ -315,6 +315,7 @@ void hark_writer_plan(struct hark_writer *writer, struct hark_plan *plan,
         plan->size = 0;
         if (writer->current.outgoing)
                 plan_current(writer, plan);
+        budget.bytes -= smaller(plan->size, budget.bytes);
         for (unsigned filled = writer->filled; filled != 0;) {
                 unsigned priority = 31 - (unsigned)__builtin_clz(filled);
 
