@@ -11,10 +11,13 @@
  *         the loop comes to rest, so nothing spins
  *         in the end the connection is closed, and (address sanitiser) nothing is left
  *
- * An input is two bytes and the stream:
+ * whatever comes, and also when memory runs out for a moment.
+ *
+ * An input is three bytes and the stream:
  *
  *         options   enum option
  *         cut       bytes that come at once; 0: all
+ *         fault     which allocation fails, from 1, once the end stands; 0: none
  */
 
 #include "fuzz.h"
@@ -42,13 +45,40 @@ enum option {
 /* What the library may queue in its own name beyond the queue's limit, and one message above it. */
 #define QUEUE_SLACK ((size_t)3 * 1024 * 1024)
 
+/* --- memory ------------------------------------------------------------------------------------- */
+
+static unsigned n_until_fault; /* 0: none comes */
+
+static bool fails_now(void)
+{
+        return n_until_fault > 0 && --n_until_fault == 0;
+}
+
+/* The program is linked with --wrap for these two. */
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+        return fails_now() ? NULL : __real_malloc(size);
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size)
+{
+        return fails_now() ? NULL : __real_calloc(n, size);
+}
+
 /* --- what is watched ---------------------------------------------------------------------------- */
 
 static void check_sent(struct trial *trial)
 {
         const struct memory_bytes *outgoing = &trial->memory.outgoing;
+        unsigned n = n_until_fault;
 
+        n_until_fault = 0;
         sent_frames_check(&trial->sent, outgoing->bytes, outgoing->size);
+        n_until_fault = n;
         memory_port_take(&trial->memory, outgoing->size);
 }
 
@@ -225,13 +255,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct trial trial = {.n_begun = 0};
 
-        if (size < 2)
+        if (size < 3)
                 return 0;
         trial.options = data[0];
         begin(&trial);
+        n_until_fault = data[2];
         if (trial.options & OPTION_GREETED)
                 put_hello(&trial);
-        put_stream(&trial, data + 2, size - 2, data[1]);
+        put_stream(&trial, data + 3, size - 3, data[1]);
+        n_until_fault = 0;
         end(&trial);
         return 0;
 }

@@ -172,10 +172,11 @@ static int write_seed(const char *directory, const struct seed *seed, const uint
 static int make_seed(const char *directory, const struct seed *seed)
 {
         static uint8_t bytes[SEED_SIZE_MAX];
-        size_t size = 2;
+        size_t size = 3;
 
         bytes[0] = seed->options;
         bytes[1] = seed->cut;
+        bytes[2] = 0;
         for (unsigned i = 0; i < MAX_LINES && seed->lines[i]; i++) {
                 size_t n = frame_from_text(seed->lines[i], bytes + size, sizeof(bytes) - size);
 

@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "wire/frame.h"
 
-#define OPTIONS_SIZE 2
+#define OPTIONS_SIZE 3
 #define FRAMES_MAX   64
 
 #define OFFSET_TYPE     2
@@ -110,7 +110,10 @@ static void drop_frame(struct input *input)
 
 static void change_options(struct input *input)
 {
-        input->bytes[0] ^= (uint8_t)(1u << random_below(input, 8));
+        if (random_below(input, 2) == 0)
+                input->bytes[0] ^= (uint8_t)(1u << random_below(input, 8));
+        else
+                input->bytes[2] = (uint8_t)random_below(input, 40);
 }
 
 static void change_payload(struct input *input)
