@@ -16,7 +16,8 @@
 /* What was dropped and is not told yet. */
 struct loss {
         struct hark_outgoing *gap; /* the frame that will tell it; NULL: see has_gap */
-        bool has_gap;              /* one was queued; if gap is NULL, it has left: all is told */
+        bool has_gap;              /* one was queued; if gap is NULL, it has left: all is told. Not
+                                      set, though something is lost: there was no memory for one */
         bool is_behind;            /* it stands behind notifications that are still waiting */
         uint64_t first, n_lost;
         uint32_t reason; /* an errno, of the last */
@@ -71,10 +72,17 @@ static void add_loss(struct loss *loss, const struct lost *lost)
         }
 }
 
+/* A gap's payload always has the same size, and lies in the frame itself. */
+static void rewrite_gap(struct hark_outgoing *outgoing, const uint8_t bytes[HARK_GAP_SIZE])
+{
+        memcpy((uint8_t *)(uintptr_t)outgoing->payload, bytes, HARK_GAP_SIZE);
+}
+
 /*
  * Queues the frame that tells the loss: where the last such frame stood, or where the lost
  * notification (position) stands, whichever comes first; else behind everything. If there is no
- * memory for it, the next loss tries again.
+ * memory for it, the last one tells it in its own place and by its own name; if there is none, the next
+ * notification tries again.
  */
 static void queue_gap(struct conn_subscriber *subscriber, struct hark_outgoing *position)
 {
@@ -106,8 +114,10 @@ static void queue_gap(struct conn_subscriber *subscriber, struct hark_outgoing *
                 last->slot = NULL;
         if (hark_conn_send_before(conn, &send, before, &loss->gap) < 0) {
                 loss->gap = last;
-                if (last)
+                if (last) {
                         last->slot = &loss->gap;
+                        rewrite_gap(last, bytes);
+                }
                 return;
         }
         loss->has_gap = true;
@@ -122,6 +132,16 @@ static void lose(struct conn_subscriber *subscriber, const struct lost *lost,
 {
         add_loss(&subscriber->loss, lost);
         queue_gap(subscriber, position);
+}
+
+/* Whether all that was lost is told, or queued to be told, so that a notification may follow. */
+static bool tell_losses(struct conn_subscriber *subscriber)
+{
+        const struct loss *loss = &subscriber->loss;
+
+        if (loss->n_lost > 0 && !loss->has_gap)
+                queue_gap(subscriber, NULL);
+        return loss->n_lost == 0 || loss->has_gap;
 }
 
 /* The count that these low 32 bits belong to, which is not beyond the last. */
@@ -178,6 +198,8 @@ static int send_notification(struct conn_subscriber *subscriber,
         };
         int r;
 
+        if (!tell_losses(subscriber))
+                return -ENOMEM;
         while (is_full(subscriber))
                 drop_oldest(subscriber);
         r = hark_conn_send(conn, &send, NULL);
