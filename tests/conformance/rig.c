@@ -66,7 +66,7 @@ const char *rig_why_not(const char *address)
         r = hark_server_listen(server, address);
         hark_server_unref(server);
         hark_loop_unref(loop);
-        return r == 0 ? NULL : hark_reason(r, NULL);
+        return r == -EADDRNOTAVAIL || r == -EAFNOSUPPORT ? hark_reason(r, NULL) : NULL;
 }
 
 /* Each byte as two digits: a word of an address, whatever is in it. */

@@ -47,7 +47,7 @@ struct rig {
 /* Whether a service at this address can be here. */
 bool rig_can_be_here(const char *address);
 
-/* Why nobody can listen at this address on this machine; NULL: one can. */
+/* Why this machine has no such address; NULL: it has. */
 const char *rig_why_not(const char *address);
 
 /* A service where the setting wants it, and one client. wishes may be NULL. */
