@@ -169,15 +169,36 @@ void conversation_run(struct conversation *conversation, const char *script)
         ck_assert_msg(conversation->memory.outgoing.size == 0, "a frame was cut");
 }
 
-void conversation_wait(struct conversation *conversation)
+static void wait_while(struct conversation *conversation,
+                       bool (*is_so)(const struct conversation *conversation))
 {
         uint64_t end_ns = hark_deadline_ns(KIT_PATIENCE_MS);
 
-        while (conversation->told.text[conversation->n_read] == '\0') {
-                ck_assert_msg(hark_time_left_ms(end_ns) > 0, "nothing is told");
+        while (is_so(conversation)) {
+                ck_assert_msg(hark_time_left_ms(end_ns) > 0, "nothing happens");
                 ck_assert_int_eq(hark_loop_process(conversation->loop, hark_time_left_ms(end_ns)),
                                  0);
         }
+}
+
+static bool is_nothing_told(const struct conversation *conversation)
+{
+        return conversation->told.text[conversation->n_read] == '\0';
+}
+
+static bool has_nothing_left(const struct conversation *conversation)
+{
+        return conversation->memory.outgoing.size == 0;
+}
+
+void conversation_wait(struct conversation *conversation)
+{
+        wait_while(conversation, is_nothing_told);
+}
+
+void conversation_wait_for_frame(struct conversation *conversation)
+{
+        wait_while(conversation, has_nothing_left);
 }
 
 const char *conversation_result(int result)

@@ -43,8 +43,9 @@ void conversation_tell(struct conversation *conversation, const char *format, ..
 
 void conversation_run(struct conversation *conversation, const char *script);
 
-/* Lets the loop run until something is told, or fails the test after a while. */
+/* Lets the loop run until something is told, or has left, or fails the test after a while. */
 void conversation_wait(struct conversation *conversation);
+void conversation_wait_for_frame(struct conversation *conversation);
 
 /* "EPROTO" for -EPROTO, "0", "12" */
 const char *conversation_result(int result);

@@ -5,6 +5,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conn_talk.h"
@@ -180,6 +181,25 @@ START_TEST(who_is_silent_is_asked_and_then_given_up)
         conversation_run(&talk.conversation, "! closed ETIMEDOUT\n"
                                              "< ping #1\n"
                                              "< closed\n");
+        talk_end(&talk);
+}
+END_TEST
+
+START_TEST(who_answers_pings_is_not_given_up)
+{
+        struct hark_conn_params params = talk_params(TALK_CONNECTING);
+        struct talk talk;
+
+        params.ping_ms = 400;
+        talk_begin(&talk, &params);
+        talk_greet(&talk);
+        for (int i = 1; i <= 2; i++) {
+                char script[64];
+
+                conversation_wait_for_frame(&talk.conversation);
+                snprintf(script, sizeof(script), "< ping #%d\n> pong #%d\n! pong #%d\n", i, i, i);
+                conversation_run(&talk.conversation, script);
+        }
         talk_end(&talk);
 }
 END_TEST
@@ -417,7 +437,8 @@ FIXTURE_MAIN("conn", an_accepting_end_is_silent_until_it_admits, a_connecting_en
              hello_must_come_first, hello_comes_once, a_hello_that_takes_too_little_is_refused,
              a_peer_is_refused_with_a_reason, what_comes_before_the_admission_waits_for_nobody,
              who_is_refused_learns_why, a_ping_is_answered, a_pong_is_told,
-             who_is_silent_is_asked_and_then_given_up, a_hello_that_does_not_come_is_not_waited_for,
+             who_is_silent_is_asked_and_then_given_up, who_answers_pings_is_not_given_up,
+             a_hello_that_does_not_come_is_not_waited_for,
              who_leaves_names_the_last_request_and_closes,
              the_last_request_is_the_highest_not_the_latest, who_leaves_first_sends_what_is_queued,
              who_leaves_takes_no_more_requests, who_has_left_can_send_no_more,

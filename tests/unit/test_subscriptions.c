@@ -4,7 +4,10 @@
 
 #include "fixture.h"
 
+#include <errno.h>
+
 #include "client_talk.h"
+#include "frame_text.h"
 
 /* A client with a subscription that stands. */
 static void subscribed_talk(const char *script)
@@ -126,6 +129,39 @@ START_TEST(who_unsubscribes_is_told_the_end_and_nothing_more)
                         "> publish #8 to=1 sequence=1 load.one \"0.25\"\n"
                         "> gap to=1 lost=1 first=2 reason=105 load.one\n"
                         "> subscribed #1\n");
+}
+END_TEST
+
+/* A notification comes while a function waits, which holds back what would tell it. */
+static void end_before_it_is_told(const char *script)
+{
+        uint8_t bytes[8192];
+        size_t size = frame_from_text("publish #8 to=1 sequence=1 a \"x\"", bytes, sizeof(bytes));
+        struct client_talk talk;
+
+        client_talk_begin(&talk, NULL);
+        conversation_run(&talk.conversation, "< hello priority=7 us\n"
+                                             "> hello server\n"
+                                             "! state: HARK_CONNECTED 0\n"
+                                             "= subscribe 1 a\n"
+                                             "< subscribe #1 a\n"
+                                             "> subscribed #1 priority=7\n");
+        memory_port_put(&talk.conversation.memory, bytes, size);
+        ck_assert_int_eq(hark_client_flush(talk.client, 20), -ETIMEDOUT);
+        memory_port_take(&talk.conversation.memory, HARK_HEADER_SIZE); /* its ping */
+        conversation_run(&talk.conversation, script);
+        client_talk_end(&talk);
+}
+
+START_TEST(what_was_not_told_before_the_end_is_not_told_any_more)
+{
+        end_before_it_is_told("= unsubscribe 1\n"
+                              "< unsubscribe #1\n"
+                              "! end 1: ECANCELED\n");
+        end_before_it_is_told("= unref\n"
+                              "< goaway\n"
+                              "< closed\n"
+                              "! end 1: ECANCELED\n");
 }
 END_TEST
 
@@ -272,6 +308,7 @@ FIXTURE_MAIN("subscriptions", notifications_are_told_with_their_numbers,
              a_refused_subscription_ends_with_the_reason, what_is_no_filter_is_not_subscribed_to,
              no_more_subscriptions_are_made_than_the_other_side_takes,
              who_unsubscribes_is_told_the_end_and_nothing_more,
+             what_was_not_told_before_the_end_is_not_told_any_more,
              a_lost_connection_leaves_a_gap_without_an_end, a_goodbye_leaves_no_gap,
              a_gap_is_told_in_its_place, gaps_in_a_row_are_told_as_one,
              a_gap_of_unknown_size_swallows_others, a_malformed_gap_is_a_mistake,
