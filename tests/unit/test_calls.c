@@ -74,7 +74,7 @@ START_TEST(a_deadline_goes_along_and_ends_a_call)
                                              "> hello server\n"
                                              "! state: HARK_CONNECTED 0\n"
                                              "= call 1 a timeout=100000\n"
-                                             "= call 2 a timeout=20\n"
+                                             "= call 2 a timeout=300\n"
                                              "< request #1 timed a\n"
                                              "< request #2 timed a\n");
         conversation_wait(&talk.conversation);
@@ -103,7 +103,7 @@ START_TEST(a_call_that_never_left_in_time_was_not_sent)
                                              "> hello server\n"
                                              "! state: HARK_CONNECTED 0\n"
                                              "= room 0\n"
-                                             "= call 1 a timeout=1\n"
+                                             "= call 1 a timeout=300\n"
                                              ".\n");
         conversation_wait(&talk.conversation);
         conversation_run(&talk.conversation, "! answer 1: ENOTCONN\n"

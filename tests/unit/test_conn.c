@@ -174,7 +174,7 @@ START_TEST(who_is_silent_is_asked_and_then_given_up)
         struct hark_conn_params params = talk_params(TALK_CONNECTING);
         struct talk talk;
 
-        params.ping_ms = 2;
+        params.ping_ms = 400;
         talk_begin(&talk, &params);
         talk_greet(&talk);
         conversation_wait(&talk.conversation);
@@ -190,7 +190,7 @@ START_TEST(who_answers_pings_is_not_given_up)
         struct hark_conn_params params = talk_params(TALK_CONNECTING);
         struct talk talk;
 
-        params.ping_ms = 400;
+        params.ping_ms = 1000;
         talk_begin(&talk, &params);
         talk_greet(&talk);
         for (int i = 1; i <= 2; i++) {
@@ -211,7 +211,7 @@ static void wait_in_vain(enum talk_end end, const char *before, const char *afte
         struct hark_conn_params params = talk_params(end);
         struct talk talk;
 
-        params.open_ms = 1;
+        params.open_ms = 200;
         talk_begin(&talk, &params);
         conversation_run(&talk.conversation, before);
         conversation_wait(&talk.conversation);

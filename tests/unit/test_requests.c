@@ -208,7 +208,7 @@ START_TEST(a_deadline_ends_a_request)
 
         server_talk_begin(&talk, NULL, false);
         server_talk_greet(&talk);
-        conversation_run(&talk.conversation, "> request #1 us=20000 keep.a\n"
+        conversation_run(&talk.conversation, "> request #1 us=300000 keep.a\n"
                                              "! keep 1: keep.a 0 timed\n");
         conversation_wait(&talk.conversation);
         conversation_run(&talk.conversation, "! cancel 1: ETIMEDOUT\n"
