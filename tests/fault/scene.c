@@ -23,7 +23,6 @@
         } while (0)
 
 #define PATIENCE_MS 10000 /* for what takes no time */
-#define TIMEOUT_MS  300   /* of calls whose answer may be lost for want of memory */
 #define LARGE       150000
 
 /* --- the server --------------------------------------------------------------------------------- */
@@ -214,7 +213,7 @@ static bool is_connected_or_not(const struct scene *scene)
 static int connect_client(struct scene *scene, const char *address)
 {
         struct hark_client_params params = {
-                .on_state = on_state, .userdata = scene, .attempt_ms = 1000};
+                .on_state = on_state, .userdata = scene, .attempt_ms = scene->timeout_ms};
         int r = hark_connect(scene->loop, address, &params, &scene->client);
 
         if (r < 0)
@@ -229,8 +228,8 @@ static int invoke(struct scene *scene, unsigned i, const char *method, struct ha
         int r;
 
         scene->calls[i].has_begun = true;
-        r = hark_invoke(scene->client, method, payload, TIMEOUT_MS, on_reply_or, &scene->calls[i],
-                        NULL);
+        r = hark_invoke(scene->client, method, payload, scene->timeout_ms, on_reply_or,
+                        &scene->calls[i], NULL);
         scene->calls[i].has_begun = r == 0;
         return r;
 }
@@ -315,11 +314,11 @@ static int play_with_client(struct scene *scene)
         return first_failure(r, scene->n_one_way == 1 ? 0 : -EBADMSG);
 }
 
-int scene_play(struct scene *scene, const char *address)
+int scene_play(struct scene *scene, const char *address, int timeout_ms)
 {
         int r;
 
-        *scene = (struct scene){.loop = NULL};
+        *scene = (struct scene){.timeout_ms = timeout_ms};
         r = hark_loop_new(&scene->loop);
         if (r == 0)
                 r = make_server(scene, address);
@@ -337,6 +336,7 @@ static void check_that_it_serves(struct scene *scene, const char *address)
 {
         unsigned i = SCENE_CALLS - 1;
 
+        scene->timeout_ms = PATIENCE_MS;
         scene->state = 0;
         scene->calls[i] = (struct ending){.n = 0};
         ck_assert_int_eq(connect_client(scene, address), 0);

@@ -31,12 +31,13 @@ struct scene {
         unsigned n_notified, n_one_way;
         unsigned n_files; /* that came back */
         int state;        /* of the client, as it was told */
+        int timeout_ms;   /* of connecting, and of each call */
         hark_request *kept;
         unsigned n_let_in, n_left;
 };
 
 /* Returns 0: all that can be was done and answered; else the first failure. */
-int scene_play(struct scene *scene, const char *address);
+int scene_play(struct scene *scene, const char *address, int timeout_ms);
 
 /* Fails the test unless every call and subscription that began has ended once, and, if the server
  * listens, it still serves a new client. Faults must be disarmed. Lets go of everything. */

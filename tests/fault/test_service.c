@@ -18,7 +18,7 @@
 #include "faults.h"
 
 #define LARGE      150000
-#define TIMEOUT_MS 300
+#define TIMEOUT_MS 2000
 
 static const char *address(void)
 {
