@@ -6,25 +6,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
+#include "base/instance.h"
 #include "base/log.h"
 #include "conn/internal.h"
-
-/*
- * A random number for this process as the other side sees it. Not kept between connections: nothing
- * compares instances yet but two ends of one connection, and a static would be a mutable global.
- */
-static uint64_t random_instance(void)
-{
-        uint64_t instance = 0;
-
-        /* Before the kernel's generator is seeded, early at boot, none is better than waiting. */
-        if (getrandom(&instance, sizeof(instance), GRND_NONBLOCK) != (ssize_t)sizeof(instance))
-                return 0;
-        return instance;
-}
 
 int hark_control_send_hello(struct hark_conn *conn)
 {
@@ -32,7 +18,7 @@ int hark_control_send_hello(struct hark_conn *conn)
         struct hark_hello hello = {
                 .version_min = HARK_WIRE_VERSION,
                 .version_max = HARK_WIRE_VERSION,
-                .instance = random_instance(),
+                .instance = hark_instance_to_tell(),
                 .message_size = conn->limits.message_size,
                 .received_size = conn->limits.received_size,
                 .calls_in_flight = conn->limits.calls_in_flight,

@@ -10,38 +10,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/payload.h"
 #include "base/result.h"
 #include "conn/control.h"
-
-enum request_state {
-        REQUEST_QUEUED = 1,
-        REQUEST_OPEN,
-        REQUEST_ANSWERED,
-        REQUEST_ENDED
-};
-
-struct hark_request {
-        unsigned n_refs;
-        struct hark_map_node node;
-        struct hark_list link; /* of unfinished */
-        struct hark_requests *requests;
-        hark_message *message;
-        struct hark_charge charge;
-        uint32_t id;
-        uint8_t priority;
-        bool is_one_way, is_cancel_told;
-        enum request_state state;
-        int reason;  /* ENDED: why */
-        int failure; /* OPEN: what the last attempt to answer returned */
-        uint64_t deadline_ns;
-        struct hark_timer deadline;
-        struct hark_task turn;   /* its handler's turn */
-        struct hark_task cancel; /* on_cancel's turn */
-        struct hark_request_events events;
-        void *userdata;
-};
+#include "rpc/request.h"
 
 _Static_assert(sizeof(struct hark_request) <= HARK_BLOCK_SIZE, "one block of the pool");
 
@@ -52,7 +24,7 @@ static hark_request *request_of(struct hark_map_node *node)
 
 static bool is_unfinished(const hark_request *request)
 {
-        return request->state == REQUEST_QUEUED || request->state == REQUEST_OPEN;
+        return request->state == HARK_REQUEST_QUEUED || request->state == HARK_REQUEST_OPEN;
 }
 
 static void free_request(hark_request *request)
@@ -66,7 +38,7 @@ static void free_request(hark_request *request)
 }
 
 /* Answered or ended: nothing of it is pending any more. */
-static void finish(hark_request *request, enum request_state state)
+static void finish(hark_request *request, enum hark_request_state state)
 {
         struct hark_requests *requests = request->requests;
 
@@ -95,9 +67,9 @@ static void tell_cancel(struct hark_task *task)
 /* Nobody waits for it any more. Before its turn it is gone without a trace. */
 static void end_request(hark_request *request, int reason)
 {
-        bool had_turn = request->state == REQUEST_OPEN;
+        bool had_turn = request->state == HARK_REQUEST_OPEN;
 
-        finish(request, REQUEST_ENDED);
+        finish(request, HARK_REQUEST_ENDED);
         request->reason = reason;
         if (!had_turn) {
                 hark_task_cancel(&request->turn);
@@ -167,13 +139,13 @@ static void answer_no(hark_request *request, int status, const char *text)
 
         if (conn)
                 hark_conn_refuse_message(conn, &question, name, strlen(name), status, text);
-        finish(request, REQUEST_ANSWERED);
+        finish(request, HARK_REQUEST_ANSWERED);
 }
 
 static void answer_unanswered(hark_request *request)
 {
         if (request->is_one_way)
-                finish(request, REQUEST_ANSWERED);
+                finish(request, HARK_REQUEST_ANSWERED);
         else
                 answer_no(request, status_of_failure(request->failure),
                           text_of_failure(request->failure));
@@ -209,17 +181,17 @@ static int send_answer(hark_request *request, const struct hark_payload *payload
 static int check_wanted(hark_request *request)
 {
         switch (request->state) {
-        case REQUEST_QUEUED:
-        case REQUEST_OPEN:
+        case HARK_REQUEST_QUEUED:
+        case HARK_REQUEST_OPEN:
                 return 0;
-        case REQUEST_ANSWERED:
+        case HARK_REQUEST_ANSWERED:
                 return -EALREADY;
-        case REQUEST_ENDED:
+        case HARK_REQUEST_ENDED:
                 break;
         }
         if (request->is_cancel_told)
                 return request->reason;
-        request->state = REQUEST_ANSWERED;
+        request->state = HARK_REQUEST_ANSWERED;
         hark_task_cancel(&request->cancel);
         hark_request_unref(request);
         return 1;
@@ -234,7 +206,7 @@ static void take_turn(struct hark_task *task)
         const struct hark_method *method =
                 methods ? hark_methods_find(methods, request->message->name) : NULL;
 
-        request->state = REQUEST_OPEN;
+        request->state = HARK_REQUEST_OPEN;
         if (method)
                 method->on_request(request, method->userdata);
         else
@@ -257,7 +229,7 @@ static hark_request *new_request(struct hark_requests *requests, struct hark_rec
                 .id = header->id,
                 .priority = header->priority,
                 .is_one_way = header->flags & HARK_FLAG_ONE_WAY,
-                .state = REQUEST_QUEUED,
+                .state = HARK_REQUEST_QUEUED,
                 .deadline_ns = HARK_NEVER,
         };
         hark_task_init(&request->turn, take_turn, requests->owner);
@@ -374,7 +346,7 @@ int hark_reply(hark_request *request, struct hark_payload payload)
                 r = 0;
         request->failure = r;
         if (r == 0)
-                finish(request, REQUEST_ANSWERED);
+                finish(request, HARK_REQUEST_ANSWERED);
         return r;
 }
 
@@ -407,9 +379,9 @@ int hark_request_watch(hark_request *request, const struct hark_request_events *
         for (size_t i = 0; i < sizeof(events->reserved) / sizeof(*events->reserved); i++)
                 if (events->reserved[i])
                         return -EINVAL;
-        if (request->state == REQUEST_ANSWERED)
+        if (request->state == HARK_REQUEST_ANSWERED)
                 return -EALREADY;
-        if (request->state == REQUEST_ENDED)
+        if (request->state == HARK_REQUEST_ENDED)
                 return request->reason;
         request->events = *events;
         request->userdata = userdata;

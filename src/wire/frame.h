@@ -88,7 +88,7 @@ size_t hark_extensions_finish(struct hark_extension_writer *writer);
 struct hark_hello {
         uint16_t version_min, version_max;
         uint32_t features; /* none yet: 0 */
-        uint64_t instance; /* random, one for each process */
+        uint64_t instance; /* random, one for each thread; 0: does not say */
         uint64_t message_size, received_size;
         uint32_t calls_in_flight, subscriptions;
         uint32_t fds_per_message;
