@@ -74,22 +74,29 @@ bool hark_filter_is_valid(const char *filter, size_t size)
         }
 }
 
-bool hark_filter_matches(const char *filter, size_t filter_size, const char *name, size_t name_size)
+bool hark_filter_covers(const char *wide, size_t wide_size, const char *narrow, size_t narrow_size)
 {
         for (;;) {
-                size_t word_size = measure_token(filter, filter_size);
-                size_t token_size = measure_token(name, name_size);
-                bool is_any = word_size == 1 && *filter == '*';
+                size_t word_size = measure_token(wide, wide_size);
+                size_t token_size = measure_token(narrow, narrow_size);
+                bool is_any = word_size == 1 && *wide == '*';
 
-                if (word_size == 1 && *filter == '>')
+                if (word_size == 1 && *wide == '>')
                         return true;
-                if (!is_any && (word_size != token_size || memcmp(filter, name, word_size) != 0))
+                if (token_size == 1 && *narrow == '>')
                         return false;
-                if (word_size == filter_size || token_size == name_size)
-                        return word_size == filter_size && token_size == name_size;
-                filter += word_size + 1;
-                filter_size -= word_size + 1;
-                name += token_size + 1;
-                name_size -= token_size + 1;
+                if (!is_any && (word_size != token_size || memcmp(wide, narrow, word_size) != 0))
+                        return false;
+                if (word_size == wide_size || token_size == narrow_size)
+                        return word_size == wide_size && token_size == narrow_size;
+                wide += word_size + 1;
+                wide_size -= word_size + 1;
+                narrow += token_size + 1;
+                narrow_size -= token_size + 1;
         }
+}
+
+bool hark_filter_matches(const char *filter, size_t filter_size, const char *name, size_t name_size)
+{
+        return hark_filter_covers(filter, filter_size, name, name_size);
 }

@@ -18,6 +18,13 @@
 bool hark_name_is_valid(const char *name, size_t size);
 bool hark_filter_is_valid(const char *filter, size_t size);
 
+/*
+ * Whether wide matches every name that narrow matches; both are valid filters. A `*` or `>` of narrow
+ * stands for tokens without number, so no words of wide ever add up to it. That names have a greatest
+ * size is left out of account: where only that would make it so, the answer is no.
+ */
+bool hark_filter_covers(const char *wide, size_t wide_size, const char *narrow, size_t narrow_size);
+
 /* Whether the filter, which is valid, matches the name, which is valid. */
 bool hark_filter_matches(const char *filter, size_t filter_size, const char *name,
                          size_t name_size);

@@ -10,11 +10,11 @@
  * A node's hash is made of its parent's and its token's, so a token is hashed once for each name
  * however many nodes it is looked for under. A walk tries, from each node, the word, `*` and `>`:
  * it comes to a node at most once, because there is one path to it, and only to nodes whose path
- * matches the name so far.
+ * matches the name so far. Of a filter, whose `*` only `*` and `>` cover and whose `>` only `>`, it
+ * walks to what covers it.
  *
  * Invariants: every node but the root has entries or children; `any` and `rest` are the children
- * `*` and `>`, which are in the table like all others. No name has a token `*` or `>`, so looking
- * for a name's token never finds them.
+ * `*` and `>`, which are in the table like all others.
  */
 
 #include "names/tree.h"
@@ -278,11 +278,14 @@ static bool visit_entries(const struct walk *walk, const struct hark_tree_node *
 /* The first i tokens led to this node. As deep as the name has tokens: at most HARK_TOKENS_MAX. */
 static bool walk_on(const struct walk *walk, const struct hark_tree_node *node, size_t i)
 {
+        const struct token *token = &walk->path.tokens[i];
         const struct hark_tree_node *word;
 
         if (i == walk->path.n_tokens)
                 return visit_entries(walk, node);
-        word = find_child(walk->tree, node, &walk->path.tokens[i]);
+        if (is_token(token, '>'))
+                return !node->rest || visit_entries(walk, node->rest);
+        word = is_token(token, '*') ? NULL : find_child(walk->tree, node, token);
         return (!word || walk_on(walk, word, i + 1)) &&
                (!node->any || walk_on(walk, node->any, i + 1)) &&
                (!node->rest || visit_entries(walk, node->rest));

@@ -7,7 +7,7 @@
  *
  * One node per token of a filter; a child is found by hash of (parent, token), so that a walk costs
  * what the name is long, and what wildcards stand on its way, however many filters there are.
- * Methods, topics and, later, rules use the same tree.
+ * Methods, topics and rules use the same tree.
  *
  * Entries of one filter are visited in the order they were added. Equal filters share a node.
  */
@@ -38,8 +38,9 @@ int hark_tree_add(struct hark_tree *tree, struct hark_tree_entry *entry, const c
 void hark_tree_remove(struct hark_tree *tree, struct hark_tree_entry *entry);
 
 /* Calls visit for every entry whose filter matches name (valid), the most specific filter first (see
- * hark_tree_best()), until one returns false; visit must not change the tree. Returns whether it
- * walked to the end. */
+ * hark_tree_best()), until one returns false; visit must not change the tree. name may be a filter,
+ * too: then for every entry whose filter covers it (hark_filter_covers()). Returns whether it walked
+ * to the end. */
 bool hark_tree_visit(const struct hark_tree *tree, const char *name, size_t size,
                      bool (*visit)(struct hark_tree_entry *entry, void *userdata), void *userdata);
 

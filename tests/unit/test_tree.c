@@ -129,6 +129,39 @@ START_TEST(a_visit_finds_what_matching_one_by_one_finds)
 }
 END_TEST
 
+START_TEST(a_visit_of_a_filter_finds_what_covers_it)
+{
+        enum {
+                N_ITEMS = 300,
+                N_FILTERS = 3000
+        };
+        static struct item items[N_ITEMS];
+        struct hark_tree *tree = hark_tree_new();
+        char path[HARK_NAME_MAX + 1];
+        unsigned n_visits = 0;
+
+        for (unsigned i = 0; i < N_ITEMS; i++) {
+                make_random_path(path, true);
+                add(tree, &items[i], path);
+        }
+        for (unsigned i = 0; i < N_FILTERS; i++) {
+                make_random_path(path, true);
+                n_visits += visit(tree, path);
+                for (unsigned j = 0; j < N_ITEMS; j++) {
+                        const char *filter = items[j].filter;
+                        bool covers =
+                                hark_filter_covers(filter, strlen(filter), path, strlen(path));
+
+                        ck_assert_msg(items[j].n_visits == covers, "\"%s\" and \"%s\"", filter,
+                                      path);
+                        items[j].n_visits = 0;
+                }
+        }
+        ck_assert_uint_gt(n_visits, N_FILTERS);
+        hark_tree_free(tree);
+}
+END_TEST
+
 struct order {
         const struct item *items[8];
         unsigned n_items, n_wanted;
@@ -397,6 +430,7 @@ START_TEST(a_hundred_thousand_filters_do_not_slow_down_a_visit)
 END_TEST
 
 FIXTURE_MAIN("tree", an_empty_tree_finds_nothing, a_visit_finds_what_matching_one_by_one_finds,
+             a_visit_of_a_filter_finds_what_covers_it,
              equal_filters_share_nodes_and_are_visited_in_the_order_added,
              a_visit_goes_from_the_most_specific_filter_to_the_least,
              a_visit_ends_where_it_is_told_to,
