@@ -5,16 +5,11 @@
  */
 
 #include <errno.h>
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
+#include "transport/accounts.h"
 #include "transport/parser.h"
 #include "transport/transport.h"
-
-#define PASSWD_SIZE     1024 /* of an entry, to begin with */
-#define PASSWD_SIZE_MAX (1024 * 1024)
 
 struct option {
         const char *name;
@@ -23,32 +18,9 @@ struct option {
         int (*parse)(struct hark_parser *parser, const char *value, size_t size);
 };
 
-/* 0; -ENOENT: there is none of this name; -ENOMEM and others: it could not be asked. */
-static int look_up_user(const char *name, uid_t *ret_uid)
-{
-        int r = ERANGE;
-
-        for (size_t size = PASSWD_SIZE; r == ERANGE && size <= PASSWD_SIZE_MAX; size *= 2) {
-                hark_cleanup(hark_freep) char *buffer = malloc(size);
-                struct passwd entry, *found = NULL;
-
-                if (!buffer)
-                        return -ENOMEM;
-                r = getpwnam_r(name, &entry, buffer, size, &found);
-                if (r == EINTR)
-                        r = ERANGE; /* once more, which a larger buffer does not hinder */
-                if (found) {
-                        *ret_uid = found->pw_uid;
-                        return 0;
-                }
-        }
-        return r == 0 || r == ENOENT || r == ESRCH ? -ENOENT : -r;
-}
-
 static int parse_user(struct hark_parser *parser, const char *value, size_t size)
 {
-        hark_cleanup(hark_freep) char *name = strndup(value, size);
-        int r = name ? look_up_user(name, &parser->address->uid) : -ENOMEM;
+        int r = hark_user_find(value, size, &parser->address->uid);
 
         if (r == 0)
                 return 0;
