@@ -153,6 +153,13 @@ struct hark_transport_ops {
          */
         void (*identify)(struct hark_port *port, struct hark_credentials *credentials);
 
+        /*
+         * Lists the groups that the peer is in besides its gid, as the kernel vouches for them; the
+         * list is the caller's to free, and NULL if there are none.
+         * Returns 0; -errno: they cannot be known. NULL: they never can.
+         */
+        int (*list_groups)(struct hark_port *port, gid_t **ret_groups, size_t *ret_n_groups);
+
         /* Closes and frees the port, started or not; no event comes any more. */
         void (*close)(struct hark_port *port);
 };

@@ -179,6 +179,11 @@ static void identify_unix(struct hark_port *port, struct hark_credentials *crede
         hark_peer_identify(unix_port_of(port)->stream.in.fd, credentials);
 }
 
+static int list_groups_unix(struct hark_port *port, gid_t **ret_groups, size_t *ret_n_groups)
+{
+        return hark_peer_list_groups(unix_port_of(port)->stream.in.fd, ret_groups, ret_n_groups);
+}
+
 /* --- listeners --------------------------------------------------------------------------------- */
 
 static struct unix_listener *unix_listener_of(struct hark_listener *listener)
@@ -323,5 +328,6 @@ const struct hark_transport_ops hark_transport_unix = {
         .send = hark_stream_send,
         .want = hark_stream_want,
         .identify = identify_unix,
+        .list_groups = list_groups_unix,
         .close = close_unix,
 };
