@@ -3,7 +3,7 @@
 #define HARK_SERVER_H
 
 /*
- * The end that answers: methods and topics, at any number of addresses.
+ * The end that answers: methods, topics and rules, at any number of addresses.
  *
  * A peer is one client as the server sees it. It is valid from on_accept until on_leave has
  * returned, and as long as a request of it is kept.
@@ -39,6 +39,7 @@ struct hark_server_params {
                               void *userdata);
         void *userdata;            /**< for the three above */
         bool is_hub;               /**< pass on what clients publish, without on_publication */
+        bool rules_only_report;    /**< log what hark_server_allow() would refuse, let it pass */
         int spin_us;               /**< its loop polls so long before it sleeps, while that pays: it
                                            takes a CPU that is not otherwise needed; 0, -1: never */
         int ping_ms;               /**< as hark_client_params.ping_ms */
@@ -100,6 +101,35 @@ HARK_API int hark_server_handle(hark_server *server, const char *method,
                                 hark_on_request *on_request, void *userdata);
 
 /**
+ * Adds a rule; from the first one on, what no rule allows is refused: HARK_PERMISSION_DENIED, and its
+ * text says which rule does not allow it. Holds from then on, so add rules before you listen: a
+ * subscription that stands is not taken away. Blocks only to look up users and groups that the rule
+ * names.
+ *
+ * @param server must not be NULL
+ * @param rule "VERBS FILTER WHO...", as "call,subscribe clock.> uid=1000 gid=video self": VERBS are
+ *        call, subscribe, publish, with commas between, or all; FILTER is of methods or topics, and a
+ *        subscription needs one rule whose filter covers its own; WHO is any number of uid= and gid=
+ *        with a number or a name, self (the user that this process has now), or anyone, the only one
+ *        that a peer without credentials is. A rule to publish makes no hub: see is_hub.
+ * @return 0; -EINVAL: not a rule, -ENOENT: no such user or group, and hark_rule_check() says where;
+ *         -ENOMEM, -EMFILE, -EIO, ...: they could not be looked up. Then there is no more rule than
+ *         before.
+ */
+HARK_API int hark_server_allow(hark_server *server, const char *rule);
+
+/**
+ * Checks a rule, without a server. Blocks as hark_server_allow(). Any thread.
+ *
+ * @param rule as for hark_server_allow()
+ * @param ret_why set, when the rule is wrong, to a text that names the part and what was expected:
+ *        "who: 'root' is none of uid=, gid=, self, anyone". Fit to print. May be NULL.
+ * @param size of @p ret_why in bytes; 128 is enough, what is longer is cut
+ * @return as hark_server_allow()
+ */
+HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
+
+/**
  * Listens at one more address. Blocks in the resolver for `tcp:` with a name, and up to a second
  * while somebody else is taking the same path.
  *
@@ -107,7 +137,8 @@ HARK_API int hark_server_handle(hark_server *server, const char *method,
  * @param address as for hark_connect(); "tcp:host:0" picks a port
  * @return 0. -EADDRINUSE: somebody serves it (a socket that nobody serves is replaced; a file that
  *         is no socket never is); -EBUSY: somebody is just taking it. -EACCES. -EPERM: it reaches
- *         beyond this machine and does not say `?open`. -EINVAL: see hark_address_check().
+ *         beyond this machine, does not say `?open`, and no rule speaks of anyone:
+ *         hark_server_allow() first. -EINVAL: see hark_address_check().
  *         -ENOENT: no such directory, user or host. -EOPNOTSUPP: this transport only connects.
  *         -EMFILE, -ENFILE: no fd left.
  */

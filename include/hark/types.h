@@ -61,7 +61,7 @@ enum hark_status {
         HARK_DEADLINE_EXCEEDED = 4, /* somebody further on ran out of time; your own: -ETIMEDOUT */
         HARK_NOT_FOUND = 5,
         HARK_ALREADY_EXISTS = 6,
-        HARK_PERMISSION_DENIED = 7,  /* * on_accept or on_publication refuses */
+        HARK_PERMISSION_DENIED = 7,  /* * a rule, on_accept or on_publication refuses */
         HARK_RESOURCE_EXHAUSTED = 8, /* * a limit of the other side; the text says which */
         HARK_FAILED_PRECONDITION = 9,
         HARK_ABORTED = 10,

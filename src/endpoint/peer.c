@@ -23,6 +23,7 @@ static void free_peer(hark_peer *peer)
 
         hark_list_remove(&peer->link);
         hark_close(peer->credentials.pidfd);
+        hark_guard_done(&peer->guard);
         free(peer->name);
         free(peer->address);
         free(peer);
@@ -243,6 +244,8 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
 {
         hark_peer *peer = userdata;
 
+        if (hark_guard_refuses(peer, received))
+                return;
         switch (received->header->type) {
         case HARK_FRAME_REQUEST:
                 hark_requests_take(&peer->requests, received);

@@ -17,6 +17,7 @@
 #include <hark/server.h>
 
 #include "conn/conn.h"
+#include "endpoint/guard.h"
 #include "pubsub/channel.h"
 #include "rpc/requests.h"
 
@@ -30,6 +31,7 @@ struct hark_peer {
         struct hark_conn *conn;           /* held; NULL: gone */
         struct hark_requests requests;
         struct hark_conn_channel channel;
+        struct hark_guard guard;
         struct hark_credentials credentials;
         char *name;    /* made when it is asked for */
         char *address; /* where it came in */

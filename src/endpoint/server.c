@@ -137,6 +137,7 @@ static void free_server(hark_server *server)
         }
         hark_methods_done(&server->methods);
         hark_topics_done(&server->topics);
+        hark_rules_done(&server->rules);
         free(server);
         hark_loop_unref(loop);
 }
@@ -159,18 +160,28 @@ static void close_server(hark_server *server)
         hark_loop_run_callbacks_of(server->loop, server);
 }
 
+/* Without memory for one of them, all may be done all the same. */
+static int init_tables(hark_server *server)
+{
+        int methods = hark_methods_init(&server->methods);
+        int topics = hark_topics_init(&server->topics, hark_loop_message_pools(server->loop));
+        int rules = hark_rules_init(&server->rules);
+
+        return methods < 0 || topics < 0 || rules < 0 ? -ENOMEM : 0;
+}
+
 static int init_server(hark_server *server, const struct hark_server_params *params)
 {
+        int r;
+
         hark_list_init(&server->accepting);
         hark_list_init(&server->peers);
         hark_task_init(&server->free_task, run_free, server);
         if (params)
                 server->params = *params;
         fill_defaults(&server->params);
-        if (hark_methods_init(&server->methods) < 0 ||
-            hark_topics_init(&server->topics, hark_loop_message_pools(server->loop)) < 0)
-                return -ENOMEM;
-        return hark_limits_complete(&server->params.limits, &server->params.limits);
+        r = init_tables(server);
+        return r < 0 ? r : hark_limits_complete(&server->params.limits, &server->params.limits);
 }
 
 int hark_server_new(hark_loop *loop, const struct hark_server_params *params,
@@ -231,6 +242,8 @@ int hark_server_listen(hark_server *server, const char *address)
         r = hark_address_parse(address, &parsed, NULL, 0);
         if (r < 0)
                 return r;
+        /* Rules that only report keep nobody out. */
+        parsed->is_open |= server->rules.speak_of_anyone && !server->params.rules_only_report;
         r = parsed->transport->listen ? listen_at(server, parsed) : -EOPNOTSUPP;
         hark_address_free(parsed);
         return r;
@@ -251,6 +264,13 @@ int hark_server_publish(hark_server *server, const char *topic, struct hark_payl
         if (!server || !topic || hark_payload_check(&payload) < 0 || payload.status != 0)
                 return -EINVAL;
         return hark_topics_publish(&server->topics, topic, &payload);
+}
+
+int hark_server_allow(hark_server *server, const char *rule)
+{
+        if (!server || !rule)
+                return -EINVAL;
+        return hark_rules_add(&server->rules, rule);
 }
 
 bool hark_server_has_subscribers(const hark_server *server, const char *topic)

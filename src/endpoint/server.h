@@ -8,6 +8,7 @@
 
 #include <hark/server.h>
 
+#include "endpoint/rules.h"
 #include "pubsub/topics.h"
 #include "rpc/methods.h"
 #include "transport/transport.h"
@@ -26,6 +27,7 @@ struct hark_server {
         struct hark_server_params params; /* limits complete */
         struct hark_methods methods;
         struct hark_topics topics;
+        struct hark_rules rules;
         struct hark_list accepting;
         struct hark_list peers;
         struct hark_task free_task;

@@ -273,7 +273,8 @@ static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
 
         if (fd == -EPERM)
                 hark_log(hark_loop_log(loop), LOG_ERR,
-                         "%s reaches beyond this machine; if that is meant, add ?open",
+                         "%s reaches beyond this machine; if that is meant, add ?open, or first "
+                         "a rule that says what anyone may do",
                          address->text);
         if (fd < 0)
                 return fd;

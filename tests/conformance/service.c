@@ -158,6 +158,18 @@ static void offer(struct service *service, const struct service_method *methods)
                                                    methods->on_request, service));
 }
 
+static void add_rules(hark_server *server, const char *rules)
+{
+        while (*rules) {
+                size_t size = strcspn(rules, ";");
+                char rule[160];
+
+                snprintf(rule, sizeof(rule), "%.*s", (int)size, rules);
+                kit_assert_good(hark_server_allow(server, rule));
+                rules += size + 1;
+        }
+}
+
 static void make_server(struct service *service)
 {
         const struct wishes *wishes = &service->wishes;
@@ -166,6 +178,7 @@ static void make_server(struct service *service)
                 .on_leave = on_leave,
                 .userdata = service,
                 .is_hub = wishes->is_hub,
+                .rules_only_report = wishes->rules_only_report,
                 .ping_ms = wishes->ping_ms,
                 .limits = wishes->limits,
                 .connections = wishes->connections,
@@ -175,6 +188,7 @@ static void make_server(struct service *service)
         if (wishes->notes_publications || wishes->publication_status != 0)
                 params.on_publication = on_publication;
         kit_assert_good(hark_server_new(service->loop, &params, &service->server));
+        add_rules(service->server, wishes->rules);
 }
 
 struct service *service_new(hark_loop *loop, const struct wishes *wishes)

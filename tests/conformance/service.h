@@ -56,6 +56,8 @@ struct wishes {
         int publication_status; /* what on_publication says; also of those that it notes */
         bool is_hub;
         bool notes_publications;
+        bool rules_only_report;
+        char rules[160]; /* for hark_server_allow(), a ';' behind each */
 };
 
 struct service;

@@ -44,6 +44,7 @@ chapter test_order;
 chapter test_farewell;
 chapter test_limits;
 chapter test_identity;
+chapter test_rules;
 chapter test_files;
 
 /* apart */
