@@ -44,7 +44,11 @@ static void run_state(struct hark_task *task)
 /* A callback that nobody wants would keep the loop's descriptor readable all the same. */
 static void queue_state(hark_client *client)
 {
-        if (client->params.on_state)
+        if (!client->params.on_state)
+                return;
+        if (client->state == HARK_CLOSED)
+                hark_loop_queue_end(client->loop, &client->state_task);
+        else
                 hark_loop_queue_callback(client->loop, &client->state_task);
 }
 
@@ -99,6 +103,7 @@ static void take_refusal(hark_client *client, hark_message *message, struct hark
                                     .charge = charge,
                                     .message = message};
         hark_task_init(&refusal->task, run_refusal, client);
+        refusal->task.priority = message->priority;
         hark_loop_queue_callback(client->loop, &refusal->task);
 }
 
@@ -263,7 +268,7 @@ static void close_client(hark_client *client)
         if (client->conn)
                 hark_conn_close(client->conn, -ECANCELED);
         /* Behind every end that is still to be told. */
-        hark_loop_queue_callback(client->loop, &client->free_task);
+        hark_loop_queue_end(client->loop, &client->free_task);
         hark_loop_run_callbacks_of(client->loop, client);
 }
 
@@ -281,6 +286,7 @@ static hark_client *new_client(hark_loop *loop, const struct hark_client_params 
         client->params.serves = hark_server_ref(params->serves);
         client->state = client->told_state = HARK_CONNECTING;
         hark_task_init(&client->state_task, run_state, client);
+        client->state_task.priority = HARK_PRIORITIES - 1; /* connected, before what comes then */
         hark_task_init(&client->room_task, run_room, client);
         hark_task_init(&client->free_task, run_free, client);
         hark_calls_init(&client->calls, loop, owner ? owner : client);

@@ -91,6 +91,7 @@ static const char *exceeded_limit(const hark_peer *peer)
 static void admit(hark_peer *peer)
 {
         peer->is_admitted = true;
+        hark_requests_begin(&peer->requests);
         if (peer->conn->is_accepting)
                 hark_conn_admit(peer->conn);
 }
@@ -237,7 +238,8 @@ static void take_publication(hark_peer *peer, struct hark_received *received)
                                             .id = received->header->id};
         peer->requests.n_kept++;
         hark_task_init(&publication->task, run_publication, peer->server);
-        hark_loop_queue_callback(peer->loop, &publication->task);
+        publication->task.priority = received->header->priority;
+        hark_requests_queue(&peer->requests, &publication->task);
 }
 
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
@@ -280,7 +282,7 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
         peer->reason = reason;
         peer->conn = NULL;
         hark_task_cancel(&peer->accept_task);
-        hark_loop_queue_callback(peer->loop, &peer->leave_task);
+        hark_loop_queue_end(peer->loop, &peer->leave_task);
         hark_conn_unref(conn);
 }
 
@@ -304,6 +306,7 @@ static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *co
                                server->params.limits.subscriptions);
         hark_task_init(&peer->accept_task, run_accept, server);
         hark_task_init(&peer->leave_task, run_leave, server);
+        peer->accept_task.priority = HARK_PRIORITIES - 1;
         hark_credentials_init(&peer->credentials);
         peer->credentials.claimed_name = peer->claimed_name;
         conn->port->transport->identify(conn->port, &peer->credentials);

@@ -156,7 +156,7 @@ static void close_server(hark_server *server)
                 hark_peer_close(peer_of(link), -ECANCELED);
         }
         /* Behind all that its peers have to be told. */
-        hark_loop_queue_callback(server->loop, &server->free_task);
+        hark_loop_queue_end(server->loop, &server->free_task);
         hark_loop_run_callbacks_of(server->loop, server);
 }
 

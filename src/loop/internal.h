@@ -54,10 +54,11 @@ struct hark_loop {
         uint64_t armed_ns;           /* what the timerfd is set to; HARK_TIMER_FIRED */
         struct hark_io timer_io;
 
-        struct hark_list callbacks; /* for the next turn */
-        struct hark_list running;   /* of this turn */
-        struct hark_list urgent;    /* of owners that close: before any other */
-        const void *urgent_owner;   /* of the urgent callback that runs now */
+        struct hark_list callbacks[HARK_PRIORITIES];
+        struct hark_list ends;     /* callbacks that all others go before */
+        struct hark_list closing;  /* callbacks of owners that close: before any other */
+        const void *closing_owner; /* of the one of these that runs now */
+        uint64_t n_queued;         /* callbacks so far: the number of the last */
         struct hark_list chores;
         unsigned round; /* of chores */
 
@@ -101,7 +102,8 @@ void hark_timers_arm(hark_loop *loop);
 
 void hark_tasks_init(hark_loop *loop);
 bool hark_tasks_are_queued(const hark_loop *loop);
-/* One turn of all callbacks that are queued now. */
+bool hark_callbacks_are_queued(const hark_loop *loop);
+/* One turn of callbacks that are queued now: see task.c. */
 void hark_tasks_run_callbacks(hark_loop *loop);
 /* Runs chores, and those that these queue, but none twice. */
 void hark_tasks_run_chores(hark_loop *loop);

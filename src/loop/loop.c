@@ -27,15 +27,11 @@
 /* Where polling has not paid so often in a row, only one in 2 to the power of it waits polls. */
 #define MAX_SPINS_MISSED 10
 
-static bool has_callbacks(const hark_loop *loop)
-{
-        return !hark_list_is_empty(&loop->callbacks) || !hark_list_is_empty(&loop->urgent);
-}
-
 /* Something can be done without waiting for any descriptor. */
 static bool must_not_sleep(const hark_loop *loop)
 {
-        return !hark_list_is_empty(&loop->chores) || (!loop->is_holding && has_callbacks(loop));
+        return !hark_list_is_empty(&loop->chores) ||
+               (!loop->is_holding && hark_callbacks_are_queued(loop));
 }
 
 /* Looks once. Returns as hark_epoll_wait(), and 1 if a look has read something. */
@@ -204,7 +200,7 @@ static void run_last_posts(hark_loop *loop)
 {
         hark_loop_enter(loop);
         loop->is_stepping = true;
-        while (hark_posts_have_come(loop) || has_callbacks(loop)) {
+        while (hark_posts_have_come(loop) || hark_callbacks_are_queued(loop)) {
                 hark_bell_answer(loop);
                 hark_tasks_run_callbacks(loop);
         }

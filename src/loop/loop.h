@@ -32,6 +32,7 @@
 #include "base/log.h"
 #include "base/message.h"
 #include "base/pool.h"
+#include "base/priority.h"
 
 /* --- io: a descriptor in the loop's epoll --------------------------------------------------- */
 
@@ -90,6 +91,8 @@ struct hark_task {
         struct hark_list link; /* hark_task_init() first */
         hark_task_fn *run;
         unsigned round;    /* chores: in which it ran last */
+        uint8_t priority;  /* callbacks: 0, as it is at first, to 7, which runs before all others */
+        uint64_t number;   /* callbacks: counts up as they are queued */
         const void *owner; /* callbacks: whose unref runs them at once, may be NULL */
 };
 
@@ -103,9 +106,13 @@ static inline bool hark_task_is_queued(const struct hark_task *task)
 /* Takes it out of its queue, if it is in one. */
 void hark_task_cancel(struct hark_task *task);
 
-/* Queues a callback: run from the loop, in order, each out of the queue before it runs, so that it
- * may free itself. Does nothing if it is queued already. */
+/* Queues a callback: run from the loop, those of one priority in order, each out of the queue before
+ * it runs, so that it may free itself. Does nothing if it is queued already. */
 void hark_loop_queue_callback(hark_loop *loop, struct hark_task *task);
+
+/* Queues a callback behind all that are queued now, whatever their priority: what an object is told
+ * last. Does nothing if it is queued already. */
+void hark_loop_queue_end(hark_loop *loop, struct hark_task *task);
 
 /* Queues a chore. Does nothing if it is queued already. One that queues itself again runs after the
  * next look at the descriptors, which then does not sleep: so long work is done in fair pieces. */

@@ -3,32 +3,29 @@
 /*
  * The queues of callbacks and chores.
  *
- *         queue_callback ------> callbacks --turn begins--> running --> run
- *                 \                    \                      /
- *                  `-- owner closes --> `----> urgent <------'  --> run, before any other
+ *         queue_callback --> callbacks[7]  c c       a turn: 64 of them, more urgent ones first, but
+ *                            callbacks[..]           one at least of each priority that waits; ends
+ *                            callbacks[0]  c c c     behind all that was queued before them
+ *         queue_end -------> ends          e
+ *                                 \
+ *                                  `-- owner closes --> closing --> run, before any other
  *
- * A turn runs what was queued when it began, so that callbacks which queue callbacks do not keep
- * the loop from its descriptors.
+ * A turn runs nothing that was queued after it began, so that callbacks which queue callbacks do not
+ * keep the loop from its descriptors; and is short, so that what comes in meanwhile and is more urgent
+ * need not wait for long.
  */
 
 #include <assert.h>
 
 #include "loop/internal.h"
 
+#define TURN 64 /* callbacks */
+
 static struct hark_task *first_task(const struct hark_list *queue)
 {
         struct hark_list *link = hark_list_first(queue);
 
         return link != NULL ? hark_container_of(link, struct hark_task, link) : NULL;
-}
-
-/* Moves all of a list in front of what the position is in. */
-static void move_all(struct hark_list *position, struct hark_list *queue)
-{
-        hark_list_for_each (link, queue) {
-                hark_list_remove(link);
-                hark_list_insert_before(position, link);
-        }
 }
 
 static void move_those_of(struct hark_list *position, struct hark_list *queue, const void *owner)
@@ -50,9 +47,19 @@ static bool has_task_of(const struct hark_list *queue, const void *owner)
 }
 
 /* Whether the owner is closing: its other callbacks are being run before all others. */
-static bool is_urgent(const hark_loop *loop, const void *owner)
+static bool is_closing(const hark_loop *loop, const void *owner)
 {
-        return owner != NULL && (owner == loop->urgent_owner || has_task_of(&loop->urgent, owner));
+        return owner != NULL &&
+               (owner == loop->closing_owner || has_task_of(&loop->closing, owner));
+}
+
+static void queue_callback(hark_loop *loop, struct hark_list *queue, struct hark_task *task)
+{
+        if (hark_task_is_queued(task))
+                return;
+        task->number = ++loop->n_queued;
+        hark_list_push_back(is_closing(loop, task->owner) ? &loop->closing : queue, &task->link);
+        hark_loop_changed(loop);
 }
 
 static void run_callback(hark_loop *loop, struct hark_task *task)
@@ -64,42 +71,114 @@ static void run_callback(hark_loop *loop, struct hark_task *task)
         loop->is_in_callback = false;
 }
 
-static void run_urgent(hark_loop *loop)
+static void run_closing(hark_loop *loop)
 {
         struct hark_task *task;
 
-        while ((task = first_task(&loop->urgent)) != NULL) {
-                loop->urgent_owner = task->owner;
+        while ((task = first_task(&loop->closing)) != NULL) {
+                loop->closing_owner = task->owner;
                 run_callback(loop, task);
-                loop->urgent_owner = NULL;
+                loop->closing_owner = NULL;
+        }
+}
+
+/* --- turns ------------------------------------------------------------------------------------- */
+
+/* How many callbacks a turn may still run, and the number of the last one that it may. */
+struct turn {
+        unsigned n_left;
+        uint64_t last;
+};
+
+/* What a turn leaves to the queues of less urgent ones: one for each that is not empty. */
+static unsigned share_below(const hark_loop *loop, unsigned priority)
+{
+        unsigned n = !hark_list_is_empty(&loop->ends);
+
+        while (priority-- > 0)
+                n += !hark_list_is_empty(&loop->callbacks[priority]);
+        return n;
+}
+
+/* Whether anything is left that was queued before this end. */
+static bool must_wait(const hark_loop *loop, const struct hark_task *end)
+{
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++) {
+                const struct hark_task *task = first_task(&loop->callbacks[i]);
+
+                if (task != NULL && task->number < end->number)
+                        return true;
+        }
+        return false;
+}
+
+/* As soon as that is so, so that what has one priority is told in order, the ends included. */
+static void run_ends(hark_loop *loop, struct turn *turn)
+{
+        struct hark_task *end;
+
+        while ((end = first_task(&loop->ends)) != NULL && end->number <= turn->last &&
+               turn->n_left > 0 && !must_wait(loop, end)) {
+                turn->n_left--;
+                run_callback(loop, end);
+                run_closing(loop);
+        }
+}
+
+/* The next one that this turn may run; is_first: of this priority. NULL: none. */
+static struct hark_task *next_of(const hark_loop *loop, unsigned priority, const struct turn *turn,
+                                 bool is_first)
+{
+        struct hark_task *task = first_task(&loop->callbacks[priority]);
+
+        if (task == NULL || task->number > turn->last)
+                return NULL;
+        return is_first || turn->n_left > share_below(loop, priority) ? task : NULL;
+}
+
+static void run_queue(hark_loop *loop, unsigned priority, struct turn *turn)
+{
+        struct hark_task *task = next_of(loop, priority, turn, true);
+
+        while (task != NULL) {
+                turn->n_left -= turn->n_left > 0;
+                run_callback(loop, task);
+                run_closing(loop);
+                run_ends(loop, turn);
+                task = next_of(loop, priority, turn, false);
         }
 }
 
 void hark_tasks_init(hark_loop *loop)
 {
-        hark_list_init(&loop->callbacks);
-        hark_list_init(&loop->running);
-        hark_list_init(&loop->urgent);
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++)
+                hark_list_init(&loop->callbacks[i]);
+        hark_list_init(&loop->ends);
+        hark_list_init(&loop->closing);
         hark_list_init(&loop->chores);
+}
+
+bool hark_callbacks_are_queued(const hark_loop *loop)
+{
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++)
+                if (!hark_list_is_empty(&loop->callbacks[i]))
+                        return true;
+        return !hark_list_is_empty(&loop->ends) || !hark_list_is_empty(&loop->closing);
 }
 
 bool hark_tasks_are_queued(const hark_loop *loop)
 {
-        return !hark_list_is_empty(&loop->callbacks) || !hark_list_is_empty(&loop->urgent) ||
-               !hark_list_is_empty(&loop->chores);
+        return hark_callbacks_are_queued(loop) || !hark_list_is_empty(&loop->chores);
 }
 
 void hark_tasks_run_callbacks(hark_loop *loop)
 {
-        struct hark_task *task;
+        struct turn turn = {.n_left = TURN, .last = loop->n_queued};
 
-        assert(hark_list_is_empty(&loop->running));
-        move_all(&loop->running, &loop->callbacks);
-        run_urgent(loop);
-        while ((task = first_task(&loop->running)) != NULL) {
-                run_callback(loop, task);
-                run_urgent(loop);
-        }
+        run_closing(loop);
+        run_ends(loop, &turn);
+        for (unsigned i = HARK_PRIORITIES; i-- > 0;)
+                run_queue(loop, i, &turn);
 }
 
 void hark_tasks_run_chores(hark_loop *loop)
@@ -127,11 +206,12 @@ void hark_task_cancel(struct hark_task *task)
 
 void hark_loop_queue_callback(hark_loop *loop, struct hark_task *task)
 {
-        if (hark_task_is_queued(task))
-                return;
-        hark_list_push_back(is_urgent(loop, task->owner) ? &loop->urgent : &loop->callbacks,
-                            &task->link);
-        hark_loop_changed(loop);
+        queue_callback(loop, &loop->callbacks[task->priority], task);
+}
+
+void hark_loop_queue_end(hark_loop *loop, struct hark_task *task)
+{
+        queue_callback(loop, &loop->ends, task);
 }
 
 void hark_loop_queue_chore(hark_loop *loop, struct hark_task *task)
@@ -144,15 +224,16 @@ void hark_loop_queue_chore(hark_loop *loop, struct hark_task *task)
 
 void hark_loop_run_callbacks_of(hark_loop *loop, const void *owner)
 {
-        struct hark_list *position = loop->urgent.next;
+        struct hark_list *position = loop->closing.next;
 
-        move_those_of(position, &loop->running, owner);
-        move_those_of(position, &loop->callbacks, owner);
+        for (unsigned i = HARK_PRIORITIES; i-- > 0;)
+                move_those_of(position, &loop->callbacks[i], owner);
+        move_those_of(position, &loop->ends, owner);
         if (loop->is_stepping || loop->is_in_callback)
                 return;
         hark_loop_ref(loop);
         hark_loop_enter(loop);
-        run_urgent(loop);
+        run_closing(loop);
         hark_loop_leave(loop);
         hark_loop_unref(loop);
 }

@@ -17,6 +17,7 @@ struct loss {
         uint64_t first, n_lost;
         int reason;
         struct hark_span topic; /* empty: of several */
+        uint8_t priority;
 };
 
 struct delivery;
@@ -83,7 +84,7 @@ static void run_delivery(struct hark_task *task)
 }
 
 /* NULL: no memory. */
-static struct delivery *new_delivery(struct subscription *subscription)
+static struct delivery *new_delivery(struct subscription *subscription, uint8_t priority)
 {
         struct hark_subscriptions *all = subscription->subscriptions;
         struct delivery *delivery = hark_pool_take(hark_loop_block_pool(all->loop));
@@ -96,12 +97,21 @@ static struct delivery *new_delivery(struct subscription *subscription)
         delivery->message = NULL;
         subscription->n_refs++;
         hark_task_init(&delivery->task, run_delivery, all->owner);
+        delivery->task.priority = priority;
         return delivery;
 }
 
 static void queue_delivery(struct delivery *delivery)
 {
         hark_loop_queue_callback(delivery->subscription->subscriptions->loop, &delivery->task);
+}
+
+/* In time for what it has to come before. */
+static void requeue_delivery(struct delivery *delivery, uint8_t priority)
+{
+        hark_task_cancel(&delivery->task);
+        delivery->task.priority = priority;
+        queue_delivery(delivery);
 }
 
 /* The topic is named if all that is lost had this one, else the filter. */
@@ -128,6 +138,8 @@ static void grow_gap(struct delivery *gap, const struct loss *loss)
 
         if (!is_named(gap, loss->topic))
                 name_gap(gap, several);
+        if (loss->priority > gap->task.priority)
+                requeue_delivery(gap, loss->priority);
         notification->reason = loss->reason;
         if (loss->n_lost > UINT64_MAX - notification->n_lost)
                 notification->n_lost = UINT64_MAX;
@@ -141,7 +153,7 @@ static void report_loss(struct subscription *subscription, const struct loss *lo
         struct delivery *gap = subscription->open_gap;
 
         if (!gap) {
-                gap = new_delivery(subscription);
+                gap = new_delivery(subscription, loss->priority);
                 if (!gap)
                         return;
                 name_gap(gap, loss->topic);
@@ -159,7 +171,10 @@ static void report_loss(struct subscription *subscription, const struct loss *lo
 static bool deliver(struct subscription *subscription, uint64_t sequence,
                     struct hark_received *received)
 {
-        struct delivery *delivery = received->message ? new_delivery(subscription) : NULL;
+        struct delivery *delivery = NULL;
+
+        if (received->message)
+                delivery = new_delivery(subscription, received->header->priority);
 
         if (!delivery)
                 return false;
@@ -194,7 +209,7 @@ static void drop(struct hark_subscriptions *subscriptions, struct hark_received 
 static void take_notification(struct subscription *subscription, struct hark_received *received)
 {
         uint64_t sequence = widen(subscription->highest, received->header->sequence);
-        struct loss loss = {sequence, 1, -ENOBUFS, received->name};
+        struct loss loss = {sequence, 1, -ENOBUFS, received->name, received->header->priority};
 
         if (sequence > subscription->highest)
                 subscription->highest = sequence;
@@ -215,7 +230,8 @@ static void take_gap(struct subscription *subscription, struct hark_received *re
         int r = hark_gap_decode(payload, &gap, &why);
 
         if (r == 0) {
-                loss = (struct loss){gap.first, gap.n_lost, -(int)gap.reason, received->name};
+                loss = (struct loss){gap.first, gap.n_lost, -(int)gap.reason, received->name,
+                                     received->header->priority};
                 report_loss(subscription, &loss);
                 if (gap.n_lost != UINT64_MAX && gap.first + gap.n_lost - 1 > subscription->highest)
                         subscription->highest = gap.first + gap.n_lost - 1;
@@ -251,7 +267,7 @@ static void end_subscription(struct subscription *subscription, int reason, hark
         hark_list_remove(&subscription->link);
         subscription->end_reason = reason;
         subscription->end_message = message;
-        hark_loop_queue_callback(all->loop, &subscription->end_task);
+        hark_loop_queue_end(all->loop, &subscription->end_task);
 }
 
 static void take_subscribed(struct subscription *subscription, struct hark_received *received)
@@ -432,6 +448,24 @@ static int end_reason(const struct subscription *subscription, int reason)
         return reason == 0 ? HARK_UNAVAILABLE : -ECONNRESET;
 }
 
+/* Nobody knows how much that is. It is told behind what came, whatever the priority of that. */
+static void lose_the_rest(struct subscription *subscription)
+{
+        struct loss rest = {
+                .first = subscription->highest + 1,
+                .n_lost = UINT64_MAX,
+                .reason = -ECONNRESET,
+        };
+        struct delivery *gap;
+
+        report_loss(subscription, &rest);
+        gap = subscription->open_gap;
+        if (!gap)
+                return;
+        hark_task_cancel(&gap->task);
+        hark_loop_queue_end(subscription->subscriptions->loop, &gap->task);
+}
+
 void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int reason)
 {
         bool is_ours = reason == -ECANCELED, is_goodbye = reason == 0;
@@ -439,11 +473,10 @@ void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int re
         hark_list_for_each (link, &subscriptions->all) {
                 struct subscription *subscription =
                         hark_container_of(link, struct subscription, link);
-                struct loss rest = {subscription->highest + 1, UINT64_MAX, -ECONNRESET, {NULL, 0}};
 
                 subscription->is_muted = is_ours;
                 if (!is_ours && !is_goodbye && subscription->is_standing)
-                        report_loss(subscription, &rest);
+                        lose_the_rest(subscription);
                 end_subscription(subscription, end_reason(subscription, reason), NULL);
         }
         hark_map_done(&subscriptions->by_id);

@@ -183,6 +183,7 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
                 return -ENOMEM;
         *pending = (struct hark_pending_call){.on_reply = on_reply, .userdata = userdata};
         hark_task_init(&pending->task, tell_end, calls->owner);
+        pending->task.priority = question->payload->priority;
         r = start(calls, pending, question);
         if (r < 0) {
                 hark_pool_put(pool, pending);

@@ -43,7 +43,7 @@ struct hark_pending_call {
         uint64_t id;
         struct hark_outgoing *outgoing; /* NULL: it has begun to leave */
         struct hark_timer deadline;
-        struct hark_task task;   /* invoke: the end, to be told */
+        struct hark_task task;   /* invoke: the end, to be told at the call's priority */
         hark_on_reply *on_reply; /* NULL: a function waits for is_over */
         void *userdata;
         uint8_t priority;

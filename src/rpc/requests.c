@@ -234,6 +234,7 @@ static hark_request *new_request(struct hark_requests *requests, struct hark_rec
         };
         hark_task_init(&request->turn, take_turn, requests->owner);
         hark_task_init(&request->cancel, tell_cancel, requests->owner);
+        request->turn.priority = request->cancel.priority = header->priority;
         if (header->time_left_ns > 0)
                 request->deadline_ns = hark_now_ns() + header->time_left_ns;
         return request;
@@ -247,7 +248,7 @@ static void add_request(struct hark_requests *requests, hark_request *request)
         if (!request->is_one_way)
                 hark_map_add(&requests->by_id, &request->node, request->id);
         hark_timer_start(requests->loop, &request->deadline, request->deadline_ns, on_deadline);
-        hark_loop_queue_callback(requests->loop, &request->turn);
+        hark_requests_queue(requests, &request->turn);
 }
 
 static void refuse(struct hark_requests *requests, struct hark_received *received, const char *text)
@@ -264,9 +265,32 @@ static void refuse(struct hark_requests *requests, struct hark_received *receive
 void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_peer *peer,
                         const void *owner, const struct hark_methods *methods, uint32_t limit)
 {
-        *requests = (struct hark_requests){
-                .loop = loop, .peer = peer, .owner = owner, .methods = methods, .limit = limit};
+        *requests = (struct hark_requests){.loop = loop,
+                                           .peer = peer,
+                                           .owner = owner,
+                                           .methods = methods,
+                                           .limit = limit,
+                                           .is_holding = true};
         hark_list_init(&requests->unfinished);
+        hark_list_init(&requests->held);
+}
+
+void hark_requests_queue(struct hark_requests *requests, struct hark_task *turn)
+{
+        if (requests->is_holding)
+                hark_list_push_back(&requests->held, &turn->link);
+        else
+                hark_loop_queue_callback(requests->loop, turn);
+}
+
+void hark_requests_begin(struct hark_requests *requests)
+{
+        requests->is_holding = false;
+        hark_list_for_each (link, &requests->held) {
+                hark_list_remove(link);
+                hark_loop_queue_callback(requests->loop,
+                                         hark_container_of(link, struct hark_task, link));
+        }
 }
 
 void hark_requests_take(struct hark_requests *requests, struct hark_received *received)
@@ -303,6 +327,7 @@ void hark_requests_take_cancel(struct hark_requests *requests, const struct hark
 void hark_requests_close(struct hark_requests *requests, int reason)
 {
         requests->conn = NULL;
+        hark_requests_begin(requests);
         hark_list_for_each (link, &requests->unfinished) {
                 hark_request *request = hark_container_of(link, struct hark_request, link);
 

@@ -29,6 +29,8 @@ struct hark_requests {
         struct hark_conn *conn;             /* borrowed; NULL: closed */
         struct hark_map by_id;              /* those that may be cancelled */
         struct hark_list unfinished;        /* QUEUED or OPEN */
+        struct hark_list held;              /* turns of what came before hark_requests_begin() */
+        bool is_holding;
         uint32_t n_unfinished, limit;
         size_t n_kept; /* all that exist */
         /* A request is gone: the peer, which lives as long as they do, may go as well. */
@@ -37,6 +39,12 @@ struct hark_requests {
 
 void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_peer *peer,
                         const void *owner, const struct hark_methods *methods, uint32_t limit);
+
+/* The peer has been admitted: turns may come. */
+void hark_requests_begin(struct hark_requests *requests);
+
+/* Queues the turn of a request, or of what else the peer wants done, once turns may come. */
+void hark_requests_queue(struct hark_requests *requests, struct hark_task *turn);
 
 /* A request or a cancel has come. Takes over the message. */
 void hark_requests_take(struct hark_requests *requests, struct hark_received *received);

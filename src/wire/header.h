@@ -43,12 +43,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/priority.h"
 #include "names/name.h"
 
 #define HARK_HEADER_SIZE  32
 #define HARK_WIRE_MAGIC   0xC1 /* never used in MessagePack, cannot occur in UTF-8 */
 #define HARK_WIRE_VERSION 1
-#define HARK_PRIORITIES   8
 #define HARK_FRAME_MAX    (1u << 30) /* bytes after the header: no frame and no message is larger */
 #define HARK_CONTROL_MAX  (1u << 16) /* the same for types that cannot be in fragments */
 

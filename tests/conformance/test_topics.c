@@ -118,6 +118,7 @@ START_TEST(a_subscription_may_stand_for_several_priorities)
         rig_start(&rig, NULL);
         record_subscribe(&record, rig.client, "a");
         rig_ask(&rig, "publish", "a 1 0 3");
+        kit_until(rig.loop, record.n_delivered == 1);
         rig_ask(&rig, "publish", "a 1 0 7");
         kit_until(rig.loop, record.n_delivered == 2);
         rig_end(&rig);

@@ -43,9 +43,9 @@ START_TEST(answers_come_in_any_order)
                     "> reply #3 \"three\"\n"
                     "> reply #1 \"one\"\n"
                     "> reply #2 priority=3 \"two\"\n"
+                    "! answer 2: 0 \"two\"\n"
                     "! answer 3: 0 \"three\"\n"
-                    "! answer 1: 0 \"one\"\n"
-                    "! answer 2: 0 \"two\"\n");
+                    "! answer 1: 0 \"one\"\n");
 }
 END_TEST
 
@@ -259,9 +259,9 @@ START_TEST(what_waited_for_the_hello_ends_if_it_is_too_large)
                                "= room 96\n"
                                "< hello priority=7 us\n"
                                "> hello takes=1024 server\n"
+                               "! state: HARK_CONNECTED 0\n"
                                "! answer 1: EMSGSIZE\n"
                                "! answer 2: EMSGSIZE\n"
-                               "! state: HARK_CONNECTED 0\n"
                                "= room 100000\n"
                                "< request #3 c\n"
                                "> reply #3\n"

@@ -384,6 +384,34 @@ START_TEST(a_hook_keeps_a_client_out)
 }
 END_TEST
 
+static void do_nothing(struct hark_task *task)
+{
+        (void)task;
+}
+
+/* However much that is more urgent stands before the hook: its turn comes before any of theirs. */
+START_TEST(nothing_is_handled_before_it_was_accepted)
+{
+        static struct hark_task others[200];
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, true);
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+                hark_task_init(&others[i], do_nothing, NULL);
+                others[i].priority = HARK_PRIORITIES - 1;
+                hark_loop_queue_callback(talk.conversation.loop, &others[i]);
+        }
+        conversation_run(&talk.conversation, "> hello tester\n"
+                                             "> request #1 keep.a\n"
+                                             "> publish #2 b\n"
+                                             "! accept: tester\n"
+                                             "! keep 1: keep.a 0\n"
+                                             "! publication: b 0\n"
+                                             "< hello priority=7\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_hook_judges_publications)
 {
         struct server_talk talk;
@@ -444,10 +472,11 @@ START_TEST(a_frame_for_a_client_is_a_mistake)
 }
 END_TEST
 
-FIXTURE_MAIN("requests", a_handler_answers_at_once, a_handler_answers_later_in_any_order,
-             an_answer_is_as_urgent_as_its_question_or_more, a_request_is_answered_once,
-             what_is_forgotten_is_answered_by_the_library, an_unknown_method_is_refused,
-             what_expects_no_answer_gets_none, a_reply_that_is_too_large_is_answered_otherwise,
+FIXTURE_MAIN("requests", nothing_is_handled_before_it_was_accepted, a_handler_answers_at_once,
+             a_handler_answers_later_in_any_order, an_answer_is_as_urgent_as_its_question_or_more,
+             a_request_is_answered_once, what_is_forgotten_is_answered_by_the_library,
+             an_unknown_method_is_refused, what_expects_no_answer_gets_none,
+             a_reply_that_is_too_large_is_answered_otherwise,
              a_client_that_does_not_read_gets_no_replies, a_cancel_reaches_who_keeps_the_request,
              a_cancel_for_want_of_time_says_so, a_request_cancelled_before_its_turn_is_not_handled,
              a_request_cancelled_under_way_is_not_handled, a_deadline_ends_a_request,

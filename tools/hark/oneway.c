@@ -31,8 +31,8 @@ static void on_refused(hark_client *client, const char *name, int status,
 
 /*
  * Waits until the other side has read the message, and has had its turn to refuse it: it answers a
- * flush while it reads, and handles what it has read before it reads on. So the second answer comes
- * behind a refusal.
+ * flush while it reads, and handles what it has read before it reads on, but for what stands behind
+ * more than a turn of others. So the second answer comes behind a refusal.
  */
 static int wait_until_taken(hark_client *client, int timeout_ms)
 {
