@@ -10,8 +10,9 @@
  *         transmit.c what goes out
  *         control.c  what it says in its own name
  *         limits.c   defaults and bounds
- *         reader.c   bytes in, messages out      these two know nothing of connections
+ *         reader.c   bytes in, messages out      these know nothing of connections
  *         writer.c   messages in, frames out
+ *         plan.c     which frames are next
  */
 
 #include "conn/conn.h"

@@ -31,6 +31,7 @@ struct hark_outgoing {
         struct hark_outgoing_group *group; /* which of them may be taken back; may be NULL */
         struct hark_list group_link;
         struct hark_header header;
+        uint64_t number;       /* counts up as they are queued, see hark_writer */
         uint64_t deadline_ns;  /* becomes time left when it leaves; HARK_NEVER: none */
         hark_message *message; /* holds payload and fds; NULL: payload lies behind the prefix */
         const uint8_t *payload;

@@ -14,6 +14,10 @@
  * between two of them. What a port takes of a frame is remembered, and the rest of that frame goes
  * first next time.
  *
+ * So that the urgent do not starve the others, a priority that was passed by so many bytes of more
+ * urgent ones (HARK_PASSED_MAX) is due: it comes next, with one chunk. Only what shall be behind all that
+ * was queued before it, such as a goodbye, waits for that.
+ *
  * Pure but for memory: the writer plans and accounts, the connection sends.
  */
 
@@ -21,6 +25,9 @@
 #include "transport/transport.h"
 
 #define HARK_CHUNK (64 * 1024) /* payload bytes of a fragment: what an urgent frame waits for */
+
+/* 15 chunks: so what is due has one part in 16 of what leaves, for each priority. */
+#define HARK_PASSED_MAX ((size_t)15 * HARK_CHUNK)
 
 struct hark_planned_frame {
         struct hark_outgoing *outgoing;
@@ -31,6 +38,8 @@ struct hark_planned_frame {
 struct hark_writer {
         struct hark_list queue[HARK_PRIORITIES];
         unsigned filled;                     /* bit p: queue[p] is not empty */
+        size_t passed[HARK_PRIORITIES];      /* bytes of more urgent ones that left meanwhile */
+        uint64_t n_queued;                   /* the number of the last that was queued at an end */
         size_t queued_size;                  /* memory that all of them hold */
         size_t control_size;                 /* and that those of the library hold */
         struct hark_pool *pool;              /* of outgoing messages */
@@ -47,7 +56,7 @@ struct hark_plan {
         struct hark_planned_frame planned[HARK_SEND_FRAMES];
         uint8_t heads[HARK_SEND_FRAMES][HARK_HEADER_SIZE];
         unsigned n_frames;
-        size_t size;
+        size_t size, max_size; /* no further frame is begun once it is max_size */
 };
 
 /* How much may leave now; before the other side's hello this is little. */

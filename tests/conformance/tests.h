@@ -41,6 +41,7 @@ chapter test_two_way;
 chapter test_topics;
 chapter test_slow;
 chapter test_order;
+chapter test_priority;
 chapter test_farewell;
 chapter test_limits;
 chapter test_identity;
@@ -49,6 +50,7 @@ chapter test_files;
 
 /* apart */
 chapter test_order_in_flight;
+chapter test_priority_apart;
 chapter test_death;
 chapter test_waiting;
 chapter test_waits;
