@@ -23,6 +23,7 @@ verbs_are_offered_test() {
 options_are_those_of_the_verb_test() {
         equals "$(offers 'hark call --')" '--help --json --priority --repeat --timeout'
         equals "$(offers 'hark serve unix:/x --m')" '--method'
+        equals "$(offers 'hark serve unix:/x --r')" '--report-only'
 }
 
 transports_are_offered_where_an_address_stands_test() {
@@ -31,6 +32,7 @@ transports_are_offered_where_an_address_stands_test() {
         equals "$(offers 'hark call --timeout 5 tc')" 'tcp:'
         equals "$(offers 'hark call unix:/x tc')" ''
         equals "$(offers 'hark serve unix:/x --echo tc')" 'tcp:'
+        equals "$(offers 'hark serve --allow rule tc')" 'tcp:'
 }
 
 sockets_are_offered_by_their_path_test() {

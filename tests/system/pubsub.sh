@@ -34,6 +34,16 @@ publications_reach_subscribers_test() {
         equals "$(<heard)" $'room.kitchen.temperature\t21.5\nroom.cellar.temperature\t12'
 }
 
+what_a_rule_allows_to_publish_is_passed_on_test() {
+        serve "unix:$PWD/x" --hub --allow 'publish news.* self' --allow 'subscribe > self'
+        subscribe "$address" '>' --count 2
+        hark pub "$address" news.local hello
+        fails 1 "no rule allows uid $UID to publish secret" hark pub "$address" secret hello
+        hark pub "$address" news.other hello
+        ends_with 0
+        equals "$(<heard)" $'news.local\thello\nnews.other\thello'
+}
+
 they_meet_over_different_transports_test() {
         serve "unix:$PWD/x" tcp:127.0.0.1:0 --hub
         subscribe "$address" '>' --count 1

@@ -190,6 +190,44 @@ the_network_is_not_open_by_accident_test() {
         serve 'tcp:0.0.0.0:0?open' --echo
 }
 
+what_no_rule_allows_is_refused_test() {
+        serve "unix:$PWD/x" --echo --method 'say.*=echo said' --allow 'call say.* self' \
+                --allow "call,subscribe echo uid=$((UID + 1))"
+        equals "$(hark call "$address" say.yes)" said
+        fails 1 "no rule allows uid $UID to call other" hark call "$address" other
+        fails 1 "rule \"call,subscribe echo uid=$((UID + 1))\" does not allow uid $UID to call echo" \
+                hark call "$address" echo hello
+        fails 1 "no one rule allows uid $UID to subscribe to >" hark sub "$address" '>'
+}
+
+a_wrong_rule_is_wrong_usage_test() {
+        fails 2 "--allow 'call echo': who: is missing" \
+                hark serve "unix:$PWD/x" --echo --allow 'call > self' --allow 'call echo'
+        fails 2 "verbs: 'shout' is none of call, subscribe, publish, all" \
+                hark serve "unix:$PWD/x" --echo --allow 'shout > self'
+        fails 2 "uid: there is no user 'nobody-of-this-name'" \
+                hark serve "unix:$PWD/x" --echo --allow 'call > uid=nobody-of-this-name'
+        fails 2 'nothing to report' hark serve "unix:$PWD/x" --echo --report-only
+        equals "$(find . -type s)" ''
+}
+
+what_would_be_refused_can_be_tried_first_test() {
+        mkfifo errors
+        exec {errors}<>errors
+        serve "unix:$PWD/x" --echo --report-only --allow 'call other self' 2>&"$errors"
+        equals "$(hark call "$address" echo hello)" hello
+        contains "$(next_line "$errors")" "would be refused: no rule allows uid $UID to call echo"
+}
+
+a_rule_for_anyone_opens_the_network_test() {
+        fails 3 '--allow' hark serve tcp:0.0.0.0:0 --echo --allow 'call > self'
+        fails 3 '--allow' hark serve tcp:0.0.0.0:0 --echo --report-only --allow 'call > anyone'
+        serve tcp:0.0.0.0:0 --echo --allow 'call echo anyone'
+        equals "$(hark call "tcp:127.0.0.1:${address##*:}" echo hello)" hello
+        fails 1 'no rule allows an unknown user to call other' \
+                hark call "tcp:127.0.0.1:${address##*:}" other
+}
+
 a_server_that_cannot_listen_everywhere_serves_nowhere_test() {
         fails 3 'missing' hark serve "unix:$PWD/x" "unix:$PWD/missing/x" --echo
         equals "$(find . -type s)" ''

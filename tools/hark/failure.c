@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <syslog.h>
 
 void complain(const char *format, ...)
 {
@@ -85,7 +86,7 @@ static const char *listen_hint(int error)
                 return " (may you write to that directory, or take that port?)";
         case -EPERM:
                 return " (it can be reached from other machines: if that is meant, "
-                       "write ADDRESS?open)";
+                       "write ADDRESS?open, or --allow what anyone may do)";
         case -EOPNOTSUPP:
                 return " (this transport only connects, or its descriptors are no pipes or "
                        "sockets: "
@@ -136,6 +137,17 @@ static void print_log(int level, const char *text, void *userdata)
         (void)level;
         (void)userdata;
         complain("%s", text);
+}
+
+static void print_warning(int level, const char *text, void *userdata)
+{
+        if (level <= LOG_WARNING)
+                print_log(level, text, userdata);
+}
+
+void show_warnings(hark_loop *loop)
+{
+        hark_loop_set_log(loop, print_warning, NULL);
 }
 
 void show_log(hark_loop *loop)

@@ -10,7 +10,7 @@ _hark_verbs() {
 
 _hark_options() {
         if [[ $1 ]]; then
-                hark "$1" --help 2>/dev/null | sed -n 's/^  \(-h, \)\?\(--[a-z]*\).*/\2/p'
+                hark "$1" --help 2>/dev/null | sed -n 's/^  \(-h, \)\?\(--[a-z-]*\).*/\2/p'
         else
                 printf '%s\n' --help --version
         fi
@@ -37,7 +37,7 @@ _hark_count_operands() {
         local i n=0
         for ((i = 2; i < cword; i++)); do
                 case ${words[i]} in
-                --timeout | --priority | --repeat | --count | --method | --jobs | --seconds | --sizes)
+                --timeout | --priority | --repeat | --count | --method | --allow | --jobs | --seconds | --sizes)
                         i=$((i + 1))
                         ;;
                 -?*) ;;

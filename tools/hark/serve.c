@@ -16,9 +16,9 @@
 #include "verb.h"
 
 struct serve_options {
-        struct option_texts methods;
+        struct option_texts methods, rules;
         int jobs;
-        bool has_echo, is_hub, is_verbose;
+        bool has_echo, is_hub, only_reports, is_verbose;
 };
 
 static const struct option_spec serve_options[] = {
@@ -40,6 +40,19 @@ static const struct option_spec serve_options[] = {
                 .help = "pass on to subscribers what clients publish",
                 .kind = OPTION_FLAG,
                 .offset = offsetof(struct serve_options, is_hub),
+        },
+        {
+                .name = "allow",
+                .value = "RULE",
+                .help = "say who may do what; any number of times: then the rest is refused",
+                .kind = OPTION_TEXTS,
+                .offset = offsetof(struct serve_options, rules),
+        },
+        {
+                .name = "report-only",
+                .help = "print what the rules would refuse, and let it pass",
+                .kind = OPTION_FLAG,
+                .offset = offsetof(struct serve_options, only_reports),
         },
         {
                 .name = "jobs",
@@ -160,6 +173,29 @@ static int offer_all(struct serve *serve)
         return r;
 }
 
+static int add_rule(hark_server *server, const char *rule)
+{
+        int r = hark_server_allow(server, rule);
+        char why[256];
+
+        if (r == 0)
+                return EXIT_GOOD;
+        snprintf(why, sizeof(why), "%s", hark_reason(r, NULL));
+        hark_rule_check(rule, why, sizeof(why));
+        complain("serve: --allow '%s': %s", rule, why);
+        return r == -EINVAL || r == -ENOENT ? EXIT_USAGE : EXIT_REFUSED;
+}
+
+static int add_rules(const struct serve *serve)
+{
+        const struct option_texts *rules = &serve->options->rules;
+        int r = EXIT_GOOD;
+
+        for (size_t i = 0; i < rules->n_items && r == EXIT_GOOD; i++)
+                r = add_rule(serve->server, rules->items[i]);
+        return r;
+}
+
 static int listen_at_all(struct serve *serve)
 {
         for (char **address = serve->addresses; *address; address++) {
@@ -203,6 +239,7 @@ static int prepare(struct serve *serve)
 {
         struct hark_server_params params = {
                 .is_hub = serve->options->is_hub,
+                .rules_only_report = serve->options->only_reports,
                 .on_accept = on_accept,
                 .on_leave = on_leave,
                 .userdata = serve,
@@ -211,6 +248,8 @@ static int prepare(struct serve *serve)
 
         if (r == 0 && serve->options->is_verbose)
                 show_log(serve->loop);
+        else if (r == 0 && serve->options->only_reports)
+                show_warnings(serve->loop);
         if (r == 0)
                 r = take_signals(serve);
         if (r == 0)
@@ -241,10 +280,16 @@ static int run_serve(const void *userdata, char **operands)
                 complain("serve: nothing to serve: give --method NAME=COMMAND, --echo or --hub");
                 return EXIT_USAGE;
         }
+        if (options->only_reports && options->rules.n_items == 0) {
+                complain("serve: nothing to report: give --allow RULE");
+                return EXIT_USAGE;
+        }
         count_addresses(&serve);
         r = prepare(&serve);
         if (r == EXIT_GOOD)
                 r = offer_all(&serve);
+        if (r == EXIT_GOOD)
+                r = add_rules(&serve);
         if (r == EXIT_GOOD)
                 r = listen_at_all(&serve);
         if (r == EXIT_GOOD) {
@@ -271,6 +316,12 @@ const struct verb verb_serve = {
                 "status (or 1128 and the signal), with the text of its standard error. When the\n"
                 "caller's time is over, or it cancels or dies, the command is killed. Its\n"
                 "environment says HARK_METHOD, HARK_PEER and HARK_TIMEOUT_MS.\n"
+                "\n"
+                "RULE is VERBS FILTER WHO...: call, subscribe, publish, with commas between, or "
+                "all;\n"
+                "a name or a filter; uid=USER, gid=GROUP, self, anyone. Without rules whoever "
+                "can\n"
+                "connect may call and subscribe.\n"
                 "\n"
                 "Prints `listening on ADDRESS' for each address; port 0 is shown as the real one.\n"
                 "Ends with 0 on SIGINT and SIGTERM.\n",
