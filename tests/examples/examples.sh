@@ -135,6 +135,21 @@ the_robust_client_exits_with_5_when_the_connection_is_lost_test() {
         equals "$status" 5
 }
 
+rules_allow_and_refuse_test() {
+        start rules "unix:$PWD/light"
+        equals "$(robust "$address" light.Off now)" off
+        status_is 1 robust "$address" light.Break now 2>complaint
+        contains "$(<complaint)" 'rule "call light.Break uid=65432" does not allow uid '
+        status_is 1 robust "$address" light.On now 2>complaint
+        contains "$(<complaint)" 'no rule allows uid '
+}
+
+rules_that_only_report_let_all_pass_test() {
+        start rules "unix:$PWD/light" report 2>log
+        equals "$(robust "$address" light.On now)" off
+        contains "$(<log)" 'would be refused: no rule allows uid '
+}
+
 an_open_file_is_passed_test() {
         seq 10000 >file
         start fds "unix:$PWD/files" "$PWD/file"
