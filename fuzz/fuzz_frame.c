@@ -19,7 +19,7 @@
 
 #include "base/bytes.h"
 #include "names/name.h"
-#include "wire/frame.h"
+#include "wire/chain.h"
 
 #define OFFSET_FLAGS     3
 #define OFFSET_TIME_LEFT 16
@@ -74,6 +74,26 @@ static void check_name(const struct hark_header *header, struct hark_span name)
                                                    : hark_name_is_valid(text, name.size));
 }
 
+/* What is taken apart is what it was, put together again; who is in it can be told. */
+static void check_chain(struct hark_span value)
+{
+        struct hark_span hops = hark_chain_hops(value);
+        struct hark_chain chain, copy;
+        char text[HARK_CHAIN_TEXT_MAX];
+        struct hark_hop hop;
+
+        if (!hark_chain_copy(&copy, value))
+                return;
+        hark_chain_begin(&chain, hark_chain_number(value));
+        while (hark_chain_next(&hops, &hop)) {
+                FUZZ_CHECK(hark_chain_add(&chain, &hop));
+                FUZZ_CHECK(!hop.waits || hop.instance == 0 ||
+                           hark_chain_has_waiting(value, hop.instance));
+                hark_chain_describe(value, hop.instance, text);
+        }
+        FUZZ_CHECK(hops.size == 0 && chain.size == value.size);
+}
+
 static void check_extensions(struct hark_span extensions)
 {
         struct hark_span value;
@@ -83,6 +103,8 @@ static void check_extensions(struct hark_span extensions)
                         continue;
                 check_inside(value, extensions.bytes, extensions.size);
                 FUZZ_CHECK(id != HARK_EXTENSION_QUEUE || value.size >= HARK_EXTENSION_QUEUE_SIZE);
+                if (id == HARK_EXTENSION_CHAIN)
+                        check_chain(value);
         }
 }
 

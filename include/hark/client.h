@@ -14,10 +14,11 @@
  * Every call ends exactly once, in one of:
  *
  *         0             a reply
- *         > 0           a status: the other side answered no (enum hark_status)
+ *         > 0           a status: the other side answered no (enum hark_status); or HARK_CIRCLE, or
+ *                       HARK_RESOURCE_EXHAUSTED if it were the 17th call of a chain, from here
  *         -ETIMEDOUT    it was sent, and no answer came in time; or the timeout was 0
- *         -ECANCELED    hark_cancel(); or, sent or not, the client was let go of, or hark_loop_stop()
- *                       or a signal ended the wait
+ *         -ECANCELED    hark_cancel(); or, sent or not, the client was let go of, its parent has ended
+ *                       (hark_payload.parent), or hark_loop_stop() or a signal ended the wait
  *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out
  *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is
  *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less bytes
@@ -34,6 +35,11 @@
  *         -EOPNOTSUPP   fds on a transport that carries none
  *         -EBADF        one of the fds is not open; -EMFILE: none is left to duplicate it to
  *         -ENOTCONN     the client is closed
+ *
+ * A call inside a handler is made on behalf of the request that is handled, one with a parent on behalf
+ * of that: until that is answered the call takes the time that is left of it, if that is less, and the
+ * chain of those who wait, by which a call that would wait for itself ends in HARK_CIRCLE at once; and its
+ * trace. With a parent it ends when that ends, too.
  */
 
 #include <hark/message.h>
@@ -212,7 +218,9 @@ HARK_API int hark_invoke(hark_client *client, const char *method, struct hark_pa
                          int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id);
 
 /**
- * Asks without expecting an answer. If the other side refuses it, on_refused is told.
+ * Asks without expecting an answer. If the other side refuses it, on_refused is told. What is sent on
+ * behalf of a request has the time that is left of that: -ETIMEDOUT if there is none, -ECANCELED if its
+ * parent has ended; it takes no chain, because nobody waits for it.
  *
  * @param client must not be NULL
  * @param method as for hark_call()

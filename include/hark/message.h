@@ -43,12 +43,18 @@ struct hark_payload {
         size_t n_fds;     /**< at most 16, or what the other side's limit says */
         uint8_t encoding; /**< enum hark_encoding, or any number: what the bytes are, passed on */
         uint8_t priority; /**< 0 ordinary .. 7 most urgent */
-        int status;       /**< answering: above 0 = a failure, an enum hark_status; else 0 */
+        bool is_detached; /**< asking inside a handler: on nobody's behalf, inherit nothing */
+        hark_request *parent; /**< asking: on behalf of this one, and not of the one whose handler
+                                   runs; ends when that does; NULL: none */
+        const char *trace; /**< asking: a trace context for who answers, such as a W3C traceparent;
+                                printable, at most 255 bytes; NULL: that of the request on whose
+                                behalf is asked; "": none */
+        int status;        /**< answering: above 0 = a failure, an enum hark_status; else 0 */
         const char *error_name; /**< answering: "org.example.door.Jammed"; may be NULL */
         const char *error_text; /**< answering: for a human; may be NULL */
         const hark_message
                 *message;     /**< set by hark_message_payload(): where data lies; else NULL */
-        uint64_t reserved[8]; /**< zero; later wishes, -EINVAL where they are not known */
+        uint64_t reserved[6]; /**< zero; later wishes, -EINVAL where they are not known */
 };
 
 /** Nothing to send: an empty payload. */

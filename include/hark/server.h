@@ -290,6 +290,16 @@ HARK_API hark_peer *hark_request_peer(const hark_request *request);
 HARK_API int hark_request_time_left_ms(const hark_request *request);
 
 /**
+ * Gives the trace context that came with a request, see hark_payload.trace. Calls that are made on its
+ * behalf take it along.
+ *
+ * @param request must not be NULL
+ * @return borrowed, as long as the request; "" if there was none. What is in it the caller chose; fit to
+ *         print.
+ */
+HARK_API const char *hark_request_trace(const hark_request *request);
+
+/**
  * Tells whether an answer is expected.
  *
  * @param request must not be NULL

@@ -74,6 +74,7 @@ enum hark_status {
 
         HARK_NOT_ANSWERED = 100,    /* * the handler let go of the request without answering */
         HARK_REPLY_TOO_LARGE = 101, /* * the handler's reply is larger than this client takes */
+        HARK_CIRCLE = 102, /* * the call would wait for itself; the text names the circle */
 
         HARK_APPLICATION = 1000 /* the application's own: this number and above */
 };

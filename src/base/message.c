@@ -67,13 +67,16 @@ static void put_strings(hark_message *message, const struct hark_message_strings
         message->name = name != NULL ? name : "";
         message->error_name = put_printable(&cursor, strings->error_name, strings->error_name_size);
         message->error_text = put_printable(&cursor, strings->error_text, strings->error_text_size);
+        message->trace = put_printable(&cursor, strings->trace, strings->trace_size);
+        message->chain = (const uint8_t *)put_string(&cursor, strings->chain, strings->chain_size);
+        message->chain_size = strings->chain_size;
 }
 
 /* Everything in a block, each string and the payload with its NUL. */
 static size_t measure(size_t size, const struct hark_message_strings *strings)
 {
         return HEAD_SIZE + size + strings->name_size + strings->error_name_size +
-               strings->error_text_size + 4;
+               strings->error_text_size + strings->trace_size + strings->chain_size + 6;
 }
 
 /* NULL: too large for any. */

@@ -7,6 +7,7 @@
  * it, and the strings.
  *
  *         struct hark_message | payload ... NUL | name NUL | error name NUL | error text NUL
+ *                             | trace NUL | chain NUL
  *
  * Blocks come from pools of four sizes, those that fit none from malloc. The large sizes matter as much
  * as the small one: memory that malloc gives back to the kernel costs a page fault per 4 KiB when it
@@ -28,6 +29,9 @@ struct hark_message {
         const char *name;       /* method or topic; "" if none */
         const char *error_name; /* NULL if none; fit to print */
         const char *error_text; /* NULL if none; fit to print */
+        const char *trace;      /* NULL if none; fit to print */
+        const uint8_t *chain;   /* NULL if none; see wire/chain.h */
+        size_t chain_size;
         int status;
         uint8_t encoding, priority;
         unsigned n_fds, n_fds_left;
@@ -35,10 +39,11 @@ struct hark_message {
                      the n_fds_left that were not, without holes. NULL if there are none */
 };
 
-/* What the strings of a message to be made are; none is terminated, each may be NULL with size 0. */
+/* What the strings of a message to be made are; none is terminated, each may be NULL with size 0. chain
+ * is no string, but is kept as they are. */
 struct hark_message_strings {
-        const char *name, *error_name, *error_text;
-        size_t name_size, error_name_size, error_text_size;
+        const char *name, *error_name, *error_text, *trace, *chain;
+        size_t name_size, error_name_size, error_text_size, trace_size, chain_size;
 };
 
 /* The pools that messages of one loop come from; hark_message_pools_new() NULL: no memory. */

@@ -7,6 +7,17 @@
 #include <errno.h>
 
 #define PRIORITY_MAX 7
+#define TRACE_MAX    255 /* bytes */
+
+static bool is_trace(const char *text)
+{
+        size_t size = 0;
+
+        for (; text[size]; size++)
+                if (size >= TRACE_MAX || text[size] < ' ' || text[size] > '~')
+                        return false;
+        return true;
+}
 
 int hark_payload_check(const struct hark_payload *payload)
 {
@@ -17,6 +28,9 @@ int hark_payload_check(const struct hark_payload *payload)
         if (!payload->fds && payload->n_fds > 0)
                 return -EINVAL;
         if (payload->priority > PRIORITY_MAX || payload->status < 0)
+                return -EINVAL;
+        if ((payload->is_detached && payload->parent) ||
+            (payload->trace && !is_trace(payload->trace)))
                 return -EINVAL;
         for (size_t i = 0; i < n_reserved; i++)
                 if (payload->reserved[i] != 0)

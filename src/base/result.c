@@ -36,6 +36,7 @@ static const struct meaning statuses[] = {
         {HARK_UNAUTHENTICATED, "unauthenticated"},
         {HARK_NOT_ANSWERED, "the handler did not answer"},
         {HARK_REPLY_TOO_LARGE, "the reply is larger than the caller takes"},
+        {HARK_CIRCLE, "the call would wait for itself"},
 };
 
 /* What hark means by an errno, where that is more than what the system says of it. */

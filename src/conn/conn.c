@@ -343,6 +343,16 @@ uint32_t hark_conn_subscriptions_limit(const struct hark_conn *conn)
         return hark_conn_has_greeted(conn) ? conn->peer.subscriptions : UINT32_MAX;
 }
 
+uint64_t hark_conn_peer_instance(const struct hark_conn *conn)
+{
+        return hark_conn_has_greeted(conn) ? conn->peer.instance : 0;
+}
+
+const char *hark_conn_own_name(const struct hark_conn *conn)
+{
+        return conn->name[0] ? conn->name : program_invocation_short_name;
+}
+
 uint32_t hark_conn_next_id(struct hark_conn *conn)
 {
         if (++conn->next_id == 0)

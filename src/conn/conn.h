@@ -158,6 +158,11 @@ bool hark_conn_can_send(const struct hark_conn *conn);
 uint32_t hark_conn_calls_limit(const struct hark_conn *conn);
 uint32_t hark_conn_subscriptions_limit(const struct hark_conn *conn);
 
+/* The thread at the other end; 0: it has not said yet, or does not. */
+uint64_t hark_conn_peer_instance(const struct hark_conn *conn);
+/* What this end calls itself, or else the program. */
+const char *hark_conn_own_name(const struct hark_conn *conn);
+
 /* A number for a message we send: not 0, counting up. */
 uint32_t hark_conn_next_id(struct hark_conn *conn);
 

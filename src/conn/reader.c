@@ -58,6 +58,18 @@ static struct hark_span find_text(struct hark_span extensions, uint16_t id)
         return value;
 }
 
+/* What a request says of its origin. A trace that is too long is cut. */
+static void find_origin(struct hark_message_strings *strings, struct hark_span extensions)
+{
+        struct hark_span trace = find_text(extensions, HARK_EXTENSION_TRACE);
+        struct hark_span chain = find_text(extensions, HARK_EXTENSION_CHAIN);
+
+        strings->trace = (const char *)trace.bytes;
+        strings->trace_size = trace.size < HARK_TRACE_MAX ? trace.size : HARK_TRACE_MAX;
+        strings->chain = (const char *)chain.bytes;
+        strings->chain_size = chain.size;
+}
+
 static hark_message *new_message(struct hark_reader *reader, const struct hark_frame *frame,
                                  size_t total)
 {
@@ -78,6 +90,8 @@ static hark_message *new_message(struct hark_reader *reader, const struct hark_f
                 strings.error_text = (const char *)text.bytes;
                 strings.error_text_size = text.size;
         }
+        if (header->type == HARK_FRAME_REQUEST && header->flags & HARK_FLAG_EXTENSIONS)
+                find_origin(&strings, frame->extensions);
         message = hark_message_new(reader->message_pools, total, &strings);
         if (!message)
                 return NULL;

@@ -8,6 +8,8 @@
 #include "base/payload.h"
 #include "endpoint/client.h"
 #include "names/name.h"
+#include "rpc/circle.h"
+#include "rpc/context.h"
 
 static int check_question(const hark_client *client, const char *name,
                           const struct hark_payload *payload)
@@ -74,11 +76,39 @@ static int finish_call(struct hark_pending_call *pending, hark_message **ret_rep
         return pending->result;
 }
 
+static void wait_for_call(hark_client *client, struct hark_pending_call *pending)
+{
+        struct hark_wait wait;
+        int r;
+
+        hark_wait_begin(&wait, pending);
+        r = hark_client_wait(client, &pending->is_over);
+        hark_wait_end(&wait);
+        if (r == 0)
+                return;
+        /* Interrupted is interrupted, sent or not: who repeats what was never sent would go round in
+         * circles. */
+        hark_calls_cancel(&client->calls, pending);
+        pending->result = r;
+}
+
+static int call(hark_client *client, const struct hark_question *question, hark_message **ret_reply)
+{
+        struct hark_pending_call pending;
+        int r = start_when_room(client, &pending, question);
+
+        if (r < 0)
+                return r;
+        wait_for_call(client, &pending);
+        return finish_call(&pending, ret_reply);
+}
+
 int hark_call(hark_client *client, const char *method, struct hark_payload payload, int timeout_ms,
               hark_message **ret_reply)
 {
-        struct hark_question question = {.method = method, .payload = &payload};
-        struct hark_pending_call pending;
+        struct hark_question question = {
+                .method = method, .payload = &payload, .kind = HARK_QUESTION_CALL};
+        struct hark_context context;
         int r = check_question(client, method, &payload);
 
         if (r < 0 || timeout_ms < 0)
@@ -86,17 +116,9 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
         question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         hark_client_ref(client);
         hark_loop_enter(client->loop); /* what is queued here needs no bell: the wait is next */
-        r = start_when_room(client, &pending, &question);
-        if (r == 0) {
-                r = hark_client_wait(client, &pending.is_over);
-                /* Interrupted is interrupted, sent or not: who repeats what was never sent would go
-                 * round in circles. */
-                if (r < 0) {
-                        hark_calls_cancel(&client->calls, &pending);
-                        pending.result = r;
-                }
-                r = finish_call(&pending, ret_reply);
-        }
+        hark_context_inherit(&context, &client->calls, &question);
+        r = call(client, &question, ret_reply);
+        hark_context_done(&context);
         hark_loop_leave(client->loop);
         hark_client_unref(client);
         return r;
@@ -127,21 +149,33 @@ int hark_invoke(hark_client *client, const char *method, struct hark_payload pay
                 int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
 {
         struct hark_question question = {.method = method, .payload = &payload};
+        struct hark_context context;
         int r = check_question(client, method, &payload);
 
         if (r < 0 || timeout_ms < 0 || !on_reply)
                 return -EINVAL;
         question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
-        return hark_calls_invoke(&client->calls, &question, on_reply, userdata, ret_id);
+        hark_context_inherit(&context, &client->calls, &question);
+        r = hark_calls_invoke(&client->calls, &question, on_reply, userdata, ret_id);
+        hark_context_done(&context);
+        return r;
 }
 
 int hark_send(hark_client *client, const char *method, struct hark_payload payload)
 {
-        struct hark_question question = {
-                .method = method, .payload = &payload, .deadline_ns = HARK_NEVER};
+        struct hark_question question = {.method = method,
+                                         .payload = &payload,
+                                         .deadline_ns = HARK_NEVER,
+                                         .kind = HARK_QUESTION_SEND};
+        struct hark_context context;
         int r = check_question(client, method, &payload);
 
-        return r < 0 ? r : hark_calls_send(&client->calls, &question);
+        if (r < 0)
+                return r;
+        hark_context_inherit(&context, &client->calls, &question);
+        r = hark_calls_send(&client->calls, &question);
+        hark_context_done(&context);
+        return r;
 }
 
 int hark_cancel(hark_client *client, uint64_t id)

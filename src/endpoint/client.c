@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "endpoint/peer.h"
 #include "endpoint/server.h"
+#include "rpc/circle.h"
 #include "transport/transport.h"
 
 #define DEFAULT_ATTEMPT_MS 5000
@@ -118,6 +119,7 @@ static void on_open(struct hark_conn *conn, void *userdata)
         client->was_open = true;
         client->is_settled = true;
         queue_state(client);
+        hark_circle_take_hello();
 }
 
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)

@@ -42,7 +42,8 @@ struct hark_loop {
         struct hark_message_pools *messages;
         struct hark_pool *blocks;
         uint8_t *scratch;
-        struct hark_poll poll; /* of steps that are no waits */
+        struct hark_list waiting_askers; /* a higher layer's */
+        struct hark_poll poll;           /* of steps that are no waits */
         unsigned n_looks;
         unsigned n_spins_missed, n_spins_to_skip;
 

@@ -286,6 +286,11 @@ struct hark_message_pools *hark_loop_message_pools(hark_loop *loop)
         return loop->messages;
 }
 
+struct hark_list *hark_loop_waiting_askers(hark_loop *loop)
+{
+        return &loop->waiting_askers;
+}
+
 struct hark_pool *hark_loop_block_pool(hark_loop *loop)
 {
         return loop->blocks;
@@ -304,6 +309,7 @@ int hark_loop_new(hark_loop **ret_loop)
         loop->n_refs = 1;
         loop->epoll_fd = -1;
         hark_tasks_init(loop);
+        hark_list_init(&loop->waiting_askers);
         hark_list_init(&loop->muted);
         hark_list_init(&loop->signals);
         r = allocate_what_it_lends(loop);

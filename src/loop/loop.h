@@ -173,6 +173,9 @@ const struct hark_log *hark_loop_log(const hark_loop *loop);
 
 struct hark_message_pools *hark_loop_message_pools(hark_loop *loop);
 
+/* A list for a higher layer: the requests of this loop whose askers wait for nothing else. */
+struct hark_list *hark_loop_waiting_askers(hark_loop *loop);
+
 /* Blocks of HARK_BLOCK_SIZE bytes for what comes and goes with every call: what is queued to be
  * sent, pending calls, requests. */
 #define HARK_BLOCK_SIZE 1024

@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/instance.h"
 #include "base/result.h"
+#include "wire/chain.h"
 
 _Static_assert(sizeof(struct hark_pending_call) <= HARK_BLOCK_SIZE, "one block of the pool");
 
@@ -40,6 +42,7 @@ static void end_call(struct hark_pending_call *pending, int result, hark_message
         hark_timer_stop(&pending->deadline);
         hark_map_remove(&calls->pending, &pending->node);
         hark_list_remove(&pending->link);
+        hark_list_remove(&pending->sibling);
         calls->n_pending--;
         pending->result = result;
         pending->reply = reply;
@@ -106,23 +109,48 @@ static uint64_t next_id(struct hark_calls *calls)
         return calls->last_id;
 }
 
+static uint8_t flags_of(const struct hark_question *question)
+{
+        switch (question->kind) {
+        case HARK_QUESTION_INVOKE:
+                break;
+        case HARK_QUESTION_CALL:
+                return HARK_FLAG_CALLER_WAITS;
+        case HARK_QUESTION_SEND:
+                return HARK_FLAG_ONE_WAY;
+        }
+        return 0;
+}
+
 static int send_request(struct hark_calls *calls, const struct hark_question *question, uint64_t id,
-                        uint8_t flags, struct hark_outgoing **slot)
+                        struct hark_outgoing **slot)
 {
         struct hark_send send = {
                 .type = HARK_FRAME_REQUEST,
-                .flags = flags,
+                .flags = flags_of(question),
                 .priority = question->payload->priority,
                 .id = (uint32_t)id,
                 .name = question->method,
                 .name_size = strlen(question->method),
                 .payload = question->payload,
+                .extensions = question->extensions,
                 .deadline_ns = question->deadline_ns,
         };
 
         if (!calls->conn)
                 return -ENOTCONN;
         return hark_conn_send(calls->conn, &send, slot);
+}
+
+static void add(struct hark_calls *calls, struct hark_pending_call *pending,
+                const struct hark_question *question)
+{
+        hark_map_add(&calls->pending, &pending->node, (uint32_t)pending->id);
+        hark_list_push_back(&calls->all, &pending->link);
+        hark_list_init(&pending->sibling);
+        if (question->siblings)
+                hark_list_push_back(question->siblings, &pending->sibling);
+        calls->n_pending++;
 }
 
 static int start(struct hark_calls *calls, struct hark_pending_call *pending,
@@ -138,16 +166,15 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
         pending->calls = calls;
         pending->id = next_id(calls);
         pending->priority = question->payload->priority;
-        r = question->deadline_ns == 0
-                    ? 0
-                    : send_request(calls, question, pending->id, 0, &pending->outgoing);
+        pending->chain = question->has_chain
+                                 ? question->chain
+                                 : hark_chain_first_number(hark_instance(), (uint32_t)pending->id);
+        r = question->end != 0 ? 0 : send_request(calls, question, pending->id, &pending->outgoing);
         if (r < 0)
                 return r;
-        hark_map_add(&calls->pending, &pending->node, (uint32_t)pending->id);
-        hark_list_push_back(&calls->all, &pending->link);
-        calls->n_pending++;
-        if (question->deadline_ns == 0)
-                end_call(pending, -ETIMEDOUT, NULL);
+        add(calls, pending, question);
+        if (question->end != 0)
+                end_call(pending, question->end, hark_message_ref(question->verdict));
         else
                 hark_timer_start(calls->loop, &pending->deadline, question->deadline_ns,
                                  on_deadline);
@@ -196,7 +223,9 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
 
 int hark_calls_send(struct hark_calls *calls, const struct hark_question *question)
 {
-        return send_request(calls, question, next_id(calls), HARK_FLAG_ONE_WAY, NULL);
+        if (question->end != 0)
+                return question->end;
+        return send_request(calls, question, next_id(calls), NULL);
 }
 
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending)
@@ -204,6 +233,52 @@ void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pendi
         if (was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_OK);
         end_unanswered(pending, -ECANCELED);
+}
+
+static struct hark_pending_call *child_of(struct hark_list *link)
+{
+        return hark_container_of(link, struct hark_pending_call, sibling);
+}
+
+/* Sent or not: what was never sent is safe to repeat, but not on behalf of what has ended. */
+void hark_calls_end_children(struct hark_list *children, int reason)
+{
+        hark_list_for_each (link, children) {
+                struct hark_pending_call *pending = child_of(link);
+
+                if (was_sent(pending) && pending->calls->conn)
+                        send_cancel(pending->calls, pending,
+                                    reason == -ETIMEDOUT ? HARK_DEADLINE_EXCEEDED : HARK_OK);
+                if (reason == -ETIMEDOUT)
+                        end_unanswered(pending, reason);
+                else
+                        end_call(pending, reason, NULL);
+        }
+}
+
+void hark_calls_part(struct hark_list *children)
+{
+        hark_list_for_each (link, children)
+                hark_list_remove(link);
+}
+
+hark_message *hark_calls_new_verdict(const struct hark_calls *calls, int status, const char *text)
+{
+        struct hark_message_strings strings = {.error_text = text, .error_text_size = strlen(text)};
+        hark_message *verdict = hark_message_new(hark_loop_message_pools(calls->loop), 0, &strings);
+
+        if (verdict)
+                verdict->status = status;
+        return verdict;
+}
+
+void hark_calls_refuse(struct hark_pending_call *pending, int status, const char *text)
+{
+        hark_message *verdict = hark_calls_new_verdict(pending->calls, status, text);
+
+        if (was_sent(pending) && pending->calls->conn)
+                send_cancel(pending->calls, pending, HARK_OK);
+        end_call(pending, verdict ? status : HARK_RESOURCE_EXHAUSTED, verdict);
 }
 
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id)

@@ -8,6 +8,8 @@
  *         started --reply, error--------------------> ended: 0, status
  *                 --deadline------------------------> ended: -ETIMEDOUT,   if never sent -ENOTCONN
  *                 --hark_calls_cancel()-------------> ended: -ECANCELED,   if never sent -ENOTCONN
+ *                 --its parent ends-----------------> ended: -ECANCELED
+ *                 --it closes a circle--------------> ended: HARK_CIRCLE
  *                 --connection lost-----------------> ended: -ECONNRESET,  if never sent -ENOTCONN
  *                 --goaway below its id-------------> ended: -ENOTCONN
  *                 --more than the other side takes--> ended: -EMSGSIZE, -EDQUOT
@@ -39,8 +41,10 @@ struct hark_calls {
 struct hark_pending_call {
         struct hark_map_node node;
         struct hark_list link;
+        struct hark_list sibling; /* of the children of its parent, if it has one that may end */
         struct hark_calls *calls;
         uint64_t id;
+        uint64_t chain;                 /* the number of the chain that its request is of */
         struct hark_outgoing *outgoing; /* NULL: it has begun to leave */
         struct hark_timer deadline;
         struct hark_task task;   /* invoke: the end, to be told at the call's priority */
@@ -52,11 +56,24 @@ struct hark_pending_call {
         hark_message *reply; /* once it is over; owned */
 };
 
-/* What to ask. */
+enum hark_question_kind {
+        HARK_QUESTION_INVOKE = 0,
+        HARK_QUESTION_CALL, /* a function waits, and no handler runs meanwhile */
+        HARK_QUESTION_SEND
+};
+
+/* What to ask. All but the first four is what hark_context_inherit() says. */
 struct hark_question {
         const char *method; /* a valid name */
         const struct hark_payload *payload;
         uint64_t deadline_ns; /* HARK_NEVER: none; 0: it is over before it begins */
+        enum hark_question_kind kind;
+        int end;                     /* not 0: it ends so before it begins, and nothing is sent */
+        hark_message *verdict;       /* what comes with that end, borrowed; may be NULL */
+        struct hark_list *siblings;  /* children of its parent; may be NULL */
+        struct hark_span extensions; /* of the request */
+        bool has_chain;              /* among those */
+        uint64_t chain;              /* its number */
 };
 
 void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner);
@@ -78,6 +95,16 @@ int hark_calls_send(struct hark_calls *calls, const struct hark_question *questi
 
 /* Ends a call and tells the other side. */
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending);
+
+/* Their parent has ended: so do they, for this reason, and the other sides are told. */
+void hark_calls_end_children(struct hark_list *children, int reason);
+/* Their parent will not: they are on their own. */
+void hark_calls_part(struct hark_list *children);
+
+/* What the other side might have said: a failure with words. NULL: no memory. */
+hark_message *hark_calls_new_verdict(const struct hark_calls *calls, int status, const char *text);
+/* Ends a call as if it had, and tells the other side that it is over. */
+void hark_calls_refuse(struct hark_pending_call *pending, int status, const char *text);
 
 /* NULL: it has ended. */
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id);

@@ -7,6 +7,7 @@
  */
 
 #include "rpc/requests.h"
+#include "wire/chain.h"
 
 enum hark_request_state {
         HARK_REQUEST_QUEUED = 1,
@@ -18,13 +19,17 @@ enum hark_request_state {
 struct hark_request {
         unsigned n_refs;
         struct hark_map_node node;
-        struct hark_list link; /* of unfinished */
+        struct hark_list link;       /* of unfinished */
+        struct hark_list asker_link; /* of the loop's waiting askers, if it is unfinished */
+        struct hark_list children;   /* calls that end when it does */
         struct hark_requests *requests;
         hark_message *message;
         struct hark_charge charge;
         uint32_t id;
         uint8_t priority;
         bool is_one_way, is_cancel_told;
+        bool asker_waits;
+        uint64_t asker; /* its instance */
         enum hark_request_state state;
         int reason;  /* ENDED: why */
         int failure; /* OPEN: what the last attempt to answer returned */
@@ -35,5 +40,17 @@ struct hark_request {
         struct hark_request_events events;
         void *userdata;
 };
+
+/* Whether somebody waits for its answer, or might. */
+bool hark_request_is_awaited(const hark_request *request);
+
+/* Says no to one that waits for its turn, in the library's name, and frees it. */
+void hark_request_refuse(hark_request *request, int status, const char *text);
+
+/* The chain that it came at the end of, its asker included. It is awaited, or has just come. */
+void hark_request_chain(const hark_request *request, struct hark_chain *ret_chain);
+
+/* How calls end whose parent has ended for this reason. */
+int hark_request_end_of_children(int reason);
 
 #endif

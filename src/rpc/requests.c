@@ -13,6 +13,9 @@
 #include "base/payload.h"
 #include "base/result.h"
 #include "conn/control.h"
+#include "rpc/calls.h"
+#include "rpc/circle.h"
+#include "rpc/context.h"
 #include "rpc/request.h"
 
 _Static_assert(sizeof(struct hark_request) <= HARK_BLOCK_SIZE, "one block of the pool");
@@ -46,6 +49,9 @@ static void finish(hark_request *request, enum hark_request_state state)
         request->state = state;
         hark_timer_stop(&request->deadline);
         hark_list_remove(&request->link);
+        hark_list_remove(&request->asker_link);
+        if (state == HARK_REQUEST_ANSWERED)
+                hark_calls_part(&request->children);
         if (!request->is_one_way)
                 hark_map_remove(&requests->by_id, &request->node);
         requests->n_unfinished--;
@@ -71,6 +77,7 @@ static void end_request(hark_request *request, int reason)
 
         finish(request, HARK_REQUEST_ENDED);
         request->reason = reason;
+        hark_calls_end_children(&request->children, hark_request_end_of_children(reason));
         if (!had_turn) {
                 hark_task_cancel(&request->turn);
                 hark_request_unref(request);
@@ -199,6 +206,14 @@ static int check_wanted(hark_request *request)
 
 /* --- the handler's turn -------------------------------------------------------------------------- */
 
+static void run_handler(hark_request *request, const struct hark_method *method)
+{
+        hark_request *before = hark_context_enter(request);
+
+        method->on_request(request, method->userdata);
+        hark_context_leave(before);
+}
+
 static void take_turn(struct hark_task *task)
 {
         hark_request *request = hark_container_of(task, struct hark_request, turn);
@@ -208,7 +223,7 @@ static void take_turn(struct hark_task *task)
 
         request->state = HARK_REQUEST_OPEN;
         if (method)
-                method->on_request(request, method->userdata);
+                run_handler(request, method);
         else
                 answer_no(request, HARK_UNIMPLEMENTED, "no such method");
         hark_request_unref(request);
@@ -229,9 +244,13 @@ static hark_request *new_request(struct hark_requests *requests, struct hark_rec
                 .id = header->id,
                 .priority = header->priority,
                 .is_one_way = header->flags & HARK_FLAG_ONE_WAY,
+                .asker_waits = header->flags & HARK_FLAG_CALLER_WAITS,
+                .asker = hark_conn_peer_instance(requests->conn),
                 .state = HARK_REQUEST_QUEUED,
                 .deadline_ns = HARK_NEVER,
         };
+        hark_list_init(&request->asker_link);
+        hark_list_init(&request->children);
         hark_task_init(&request->turn, take_turn, requests->owner);
         hark_task_init(&request->cancel, tell_cancel, requests->owner);
         request->turn.priority = request->cancel.priority = header->priority;
@@ -247,6 +266,8 @@ static void add_request(struct hark_requests *requests, hark_request *request)
         hark_list_push_back(&requests->unfinished, &request->link);
         if (!request->is_one_way)
                 hark_map_add(&requests->by_id, &request->node, request->id);
+        if (!request->is_one_way && request->asker_waits)
+                hark_list_push_back(hark_loop_waiting_askers(requests->loop), &request->asker_link);
         hark_timer_start(requests->loop, &request->deadline, request->deadline_ns, on_deadline);
         hark_requests_queue(requests, &request->turn);
 }
@@ -260,6 +281,22 @@ static void refuse(struct hark_requests *requests, struct hark_received *receive
                 requests->conn, received->header, (const char *)received->name.bytes,
                 is_one_way ? received->name.size : 0, HARK_RESOURCE_EXHAUSTED, text);
         hark_message_unref(received->message);
+}
+
+static bool is_too_deep(const hark_message *message)
+{
+        struct hark_chain chain;
+
+        return message && message->chain &&
+               !hark_chain_copy(&chain, (struct hark_span){message->chain, message->chain_size});
+}
+
+void hark_request_refuse(hark_request *request, int status, const char *text)
+{
+        assert(request->state == HARK_REQUEST_QUEUED);
+        hark_task_cancel(&request->turn);
+        answer_no(request, status, text);
+        hark_request_unref(request);
 }
 
 void hark_requests_init(struct hark_requests *requests, hark_loop *loop, hark_peer *peer,
@@ -308,11 +345,17 @@ void hark_requests_take(struct hark_requests *requests, struct hark_received *re
                 refuse(requests, received, "too many calls in flight");
                 return;
         }
+        if (is_too_deep(received->message)) {
+                refuse(requests, received, HARK_TOO_DEEP);
+                return;
+        }
         request = received->message ? new_request(requests, received) : NULL;
-        if (request)
-                add_request(requests, request);
-        else
+        if (!request) {
                 refuse(requests, received, "no memory for the request");
+                return;
+        }
+        add_request(requests, request);
+        hark_circle_take_request(request);
 }
 
 void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header)
@@ -431,6 +474,11 @@ hark_peer *hark_request_peer(const hark_request *request)
 int hark_request_time_left_ms(const hark_request *request)
 {
         return hark_time_left_ms(request->deadline_ns);
+}
+
+const char *hark_request_trace(const hark_request *request)
+{
+        return request->message->trace ? request->message->trace : "";
 }
 
 bool hark_request_is_one_way(const hark_request *request)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "wire/chain.h"
 
 #define EXTENSION_HEAD_SIZE 4
 
@@ -38,20 +39,29 @@ static bool take_extension(struct hark_span *extensions, struct extension *ret_e
         return true;
 }
 
+static const char *check_extension(const struct extension *extension)
+{
+        if (extension->id & EXTENSION_MUST_BE_UNDERSTOOD)
+                return "an unknown extension that must be understood";
+        if (extension->id == HARK_EXTENSION_QUEUE &&
+            extension->value.size < HARK_EXTENSION_QUEUE_SIZE)
+                return "a queue extension of less than 16 bytes";
+        if (extension->id == HARK_EXTENSION_CHAIN)
+                return hark_chain_check(extension->value);
+        return NULL;
+}
+
 const char *hark_extensions_check(struct hark_span extensions)
 {
         struct extension extension;
+        const char *why = NULL;
 
-        while (extensions.size > 0) {
+        while (!why && extensions.size > 0) {
                 if (!take_extension(&extensions, &extension))
                         return "an extension that is cut short";
-                if (extension.id & EXTENSION_MUST_BE_UNDERSTOOD)
-                        return "an unknown extension that must be understood";
-                if (extension.id == HARK_EXTENSION_QUEUE &&
-                    extension.value.size < HARK_EXTENSION_QUEUE_SIZE)
-                        return "a queue extension of less than 16 bytes";
+                why = check_extension(&extension);
         }
-        return NULL;
+        return why;
 }
 
 bool hark_extension_find(struct hark_span extensions, uint16_t id, struct hark_span *ret_value)

@@ -23,8 +23,12 @@
 enum hark_extension_id {
         HARK_EXTENSION_ERROR_NAME = 1,
         HARK_EXTENSION_ERROR_TEXT = 2,
-        HARK_EXTENSION_QUEUE = 3 /* subscribe: u32 max_messages, u32 0, u64 max_size */
+        HARK_EXTENSION_QUEUE = 3, /* subscribe: u32 max_messages, u32 0, u64 max_size */
+        HARK_EXTENSION_CHAIN = 5, /* request: see chain.h */
+        HARK_EXTENSION_TRACE = 6  /* request: text */
 };
+
+#define HARK_TRACE_MAX 255 /* bytes */
 
 #define HARK_EXTENSION_QUEUE_SIZE 16 /* later versions append; shorter is a protocol error */
 

@@ -63,7 +63,8 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_PING] = {"ping", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_PONG] = {"pong", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_REQUEST] = {"request",
-                                FLAGS_OF_PAYLOAD | HARK_FLAG_TIME_IN_MS | HARK_FLAG_ONE_WAY,
+                                FLAGS_OF_PAYLOAD | HARK_FLAG_TIME_IN_MS | HARK_FLAG_ONE_WAY |
+                                        HARK_FLAG_CALLER_WAITS,
                                 NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_REPLY] = {"reply", FLAGS_OF_PAYLOAD, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_ERROR] = {"error", FLAGS_OF_PAYLOAD | HARK_FLAG_FROM_LIBRARY, NAME_OPTIONAL,

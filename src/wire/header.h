@@ -21,7 +21,7 @@
  *                      name             fds and fragments   own flag       status field
  *         hello        any bytes, no NUL
  *         goaway                                                           0 or a status
- *         request      name             yes                 one-way
+ *         request      name             yes                 one-way, waits
  *         reply                         yes
  *         error        name or none     yes                 from library   a status
  *         publish      name             yes                                subscription
@@ -76,8 +76,10 @@ enum hark_frame_flag {
         HARK_FLAG_TIME_IN_MS = 1 << 2, /* request: time left, else in microseconds */
         HARK_FLAG_CONTINUED = 1 << 3,  /* this is not the first fragment of its message */
         /* bits 4 to 7 are each type's own */
-        HARK_FLAG_ONE_WAY = 1 << 4,     /* request: no answer is expected */
-        HARK_FLAG_FROM_LIBRARY = 1 << 4 /* error: said by the library, not by the handler */
+        HARK_FLAG_ONE_WAY = 1 << 4,      /* request: no answer is expected */
+        HARK_FLAG_FROM_LIBRARY = 1 << 4, /* error: said by the library, not by the handler */
+        HARK_FLAG_CALLER_WAITS = 1
+                                 << 5 /* request: the thread that asks runs no handler meanwhile */
 };
 
 struct hark_header {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "wire/frame.h"
+#include "wire/chain.h"
 
 #define EXAMPLE_SIZE_MAX 256
 
@@ -22,7 +22,7 @@ struct frame_example {
         const char *payload;       /* NULL: none */
         const struct hark_hello *hello;
         const struct hark_gap *gap;
-        bool has_queue;
+        bool has_queue, has_origin;
         const char *hex; /* the whole frame */
 };
 
@@ -73,6 +73,14 @@ static const struct frame_example frame_examples[] = {
          .name = "valve.Open",
          .hex = "c1011010 10000000 03000000 00000000 00000000 0000000a 00000000 00000000 "
                 "76616c76 652e4f70 656e0000 00000000"},
+        {.title = "request-on-behalf",
+         .header = {.type = HARK_FRAME_REQUEST, .flags = HARK_FLAG_CALLER_WAITS, .id = 6},
+         .name = "maps.Find",
+         .has_origin = true,
+         .hex = "c1011022 48000000 06000000 00000000 00000000 00000009 00000000 00000000 "
+                "6d617073 2e46696e 64000000 00000000 31000000 05002400 07000000 00000000 "
+                "0c000000 00000000 01037465 610d0000 00000000 00000572 6f757465 06000500 "
+                "74726163 65000000"},
         {.title = "request-first-fragment",
          .header = {.type = HARK_FRAME_REQUEST, .flags = HARK_FLAG_MORE, .id = 4, .offset = 13},
          .name = "log",
@@ -134,12 +142,25 @@ static const struct frame_example frame_examples[] = {
 
 #define N_FRAME_EXAMPLES (sizeof(frame_examples) / sizeof(*frame_examples))
 
+static inline void write_example_origin(struct hark_extension_writer *writer)
+{
+        struct hark_hop waiting = {12, true, {(const uint8_t *)"tea", 3}};
+        struct hark_hop asking = {13, false, {(const uint8_t *)"route", 5}};
+        struct hark_chain chain;
+
+        hark_chain_begin(&chain, 7);
+        hark_chain_add(&chain, &waiting);
+        hark_chain_add(&chain, &asking);
+        hark_extensions_put(writer, HARK_EXTENSION_CHAIN, chain.bytes, chain.size);
+        hark_extensions_put(writer, HARK_EXTENSION_TRACE, "trace", 5);
+}
+
 static inline size_t write_example_extensions(const struct frame_example *example, uint8_t *bytes)
 {
         struct hark_extension_writer writer;
         uint8_t queue[HARK_EXTENSION_QUEUE_SIZE] = {0};
 
-        if (!example->error_text && !example->has_queue)
+        if (!example->error_text && !example->has_queue && !example->has_origin)
                 return 0;
         hark_store32(queue, 100);
         hark_store64(queue + 8, 65536);
@@ -149,6 +170,8 @@ static inline size_t write_example_extensions(const struct frame_example *exampl
                                     strlen(example->error_text));
         if (example->has_queue)
                 hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, queue, sizeof(queue));
+        if (example->has_origin)
+                write_example_origin(&writer);
         return hark_extensions_finish(&writer);
 }
 

@@ -11,18 +11,18 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "wire/frame.h"
+#include "wire/chain.h"
 
 #define QUOTED_MAX 40 /* a longer payload is written as its size */
 
 /* A line taken apart. */
 struct words {
         uint64_t id, status, to, priority, encoding, sequence, total, at, us, fds, size;
-        uint64_t messages, bytes;                            /* subscribe */
-        uint64_t lost, first, reason;                        /* gap */
-        uint64_t takes, keeps, calls, subscriptions, passes; /* hello */
+        uint64_t messages, bytes;                                      /* subscribe */
+        uint64_t lost, first, reason;                                  /* gap */
+        uint64_t takes, keeps, calls, subscriptions, passes, instance; /* hello */
         uint8_t type, flags;
-        struct hark_span name, text, payload;
+        struct hark_span name, text, trace, chain, payload;
         bool has_text;
 };
 
@@ -41,6 +41,7 @@ static const struct key keys[] = {
         KEY(total),    KEY(at),    KEY(us),       KEY(fds),      KEY(size),
         KEY(messages), KEY(bytes), KEY(lost),     KEY(first),    KEY(reason),
         KEY(takes),    KEY(keeps), KEY(calls),    KEY(passes),   KEY(subscriptions),
+        KEY(instance),
 };
 
 struct flag {
@@ -53,6 +54,7 @@ static const struct flag flags[] = {
         {"more", 0, HARK_FLAG_MORE},
         {"continued", 0, HARK_FLAG_CONTINUED},
         {"one-way", HARK_FRAME_REQUEST, HARK_FLAG_ONE_WAY},
+        {"waits", HARK_FRAME_REQUEST, HARK_FLAG_CALLER_WAITS},
         {"from-library", HARK_FRAME_ERROR, HARK_FLAG_FROM_LIBRARY},
 };
 
@@ -134,11 +136,15 @@ static bool take_plain(struct words *words, const char *word, size_t size)
 /* Returns behind the word; NULL: it is malformed. */
 static const char *take_word(struct words *words, const char *word)
 {
-        static const char text[] = "text=\"";
+        static const char text[] = "text=\"", trace[] = "trace=\"", chain[] = "chain=\"";
         size_t size = strcspn(word, " ");
 
         if (*word == '"')
                 return take_quoted(&words->payload, word);
+        if (strncmp(word, trace, strlen(trace)) == 0)
+                return take_quoted(&words->trace, word + strlen(trace) - 1);
+        if (strncmp(word, chain, strlen(chain)) == 0)
+                return take_quoted(&words->chain, word + strlen(chain) - 1);
         if (strncmp(word, text, strlen(text)) == 0) {
                 words->has_text = true;
                 return take_quoted(&words->text, word + strlen(text) - 1);
@@ -166,7 +172,7 @@ static size_t put_hello(const struct words *words, uint8_t *bytes)
         struct hark_hello hello = {
                 .version_min = 1,
                 .version_max = 1,
-                .instance = 1,
+                .instance = or_default(words->instance, 1),
                 .message_size = or_default(words->takes, 16 << 20),
                 .received_size = or_default(words->keeps, 32 << 20),
                 .calls_in_flight = (uint32_t)or_default(words->calls, 1024),
@@ -202,13 +208,43 @@ static size_t put_payload(const struct words *words, uint8_t *bytes)
         return words->size;
 }
 
+/* "NUMBER INSTANCE!NAME INSTANCE-NAME": of those with a ! it is said that they wait. */
+static void read_chain(struct hark_span text, struct hark_chain *chain)
+{
+        const char *end = (const char *)text.bytes + text.size;
+        char *cursor;
+
+        hark_chain_begin(chain, strtoull((const char *)text.bytes, &cursor, 10));
+        while (cursor < end) {
+                uint64_t instance = strtoull(cursor, &cursor, 10);
+                size_t size = strcspn(cursor + 1, " \"");
+                struct hark_hop hop = {instance, *cursor == '!', {(uint8_t *)cursor + 1, size}};
+
+                hark_chain_add(chain, &hop);
+                cursor += 1 + size;
+        }
+}
+
+static void put_origin(struct hark_extension_writer *writer, const struct words *words)
+{
+        struct hark_chain chain;
+
+        if (words->chain.size > 0) {
+                read_chain(words->chain, &chain);
+                hark_extensions_put(writer, HARK_EXTENSION_CHAIN, chain.bytes, chain.size);
+        }
+        if (words->trace.size > 0)
+                hark_extensions_put(writer, HARK_EXTENSION_TRACE, words->trace.bytes,
+                                    words->trace.size);
+}
+
 static size_t put_extensions(const struct words *words, uint8_t *bytes)
 {
         uint8_t queue[HARK_EXTENSION_QUEUE_SIZE] = {0};
         bool has_queue = words->messages > 0 || words->bytes > 0;
         struct hark_extension_writer writer;
 
-        if (!words->has_text && !has_queue)
+        if (!words->has_text && !has_queue && words->chain.size == 0 && words->trace.size == 0)
                 return 0;
         hark_store32(queue, (uint32_t)words->messages);
         hark_store64(queue + 8, words->bytes);
@@ -218,6 +254,7 @@ static size_t put_extensions(const struct words *words, uint8_t *bytes)
                                     words->text.size);
         if (has_queue)
                 hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, queue, sizeof(queue));
+        put_origin(&writer, words);
         return hark_extensions_finish(&writer);
 }
 
@@ -344,12 +381,39 @@ static void add_flags(struct line *line, const struct hark_header *header)
                 add_word(line, " timed");
 }
 
+/* Without its number and the instances, which are random. */
+static void add_chain(struct line *line, struct hark_span chain)
+{
+        struct hark_span hops = hark_chain_hops(chain);
+        const char *before = "";
+        struct hark_hop hop;
+
+        add_word(line, " chain=\"");
+        while (hark_chain_next(&hops, &hop)) {
+                add_word(line, "%s%c%.*s", before, hop.waits ? '!' : '-', (int)hop.name.size,
+                         (const char *)hop.name.bytes);
+                before = " ";
+        }
+        add_word(line, "\"");
+}
+
+static void add_extensions(struct line *line, struct hark_span extensions)
+{
+        struct hark_span value;
+
+        if (hark_extension_find(extensions, HARK_EXTENSION_ERROR_TEXT, &value))
+                add_span(line, " text=", value);
+        if (hark_extension_find(extensions, HARK_EXTENSION_CHAIN, &value))
+                add_chain(line, value);
+        if (hark_extension_find(extensions, HARK_EXTENSION_TRACE, &value))
+                add_span(line, " trace=", value);
+}
+
 const char *frame_to_text(const uint8_t *bytes, char text[FRAME_LINE_SIZE])
 {
         struct line line = {.text = text};
         struct hark_frame frame = {0};
         struct hark_header header;
-        struct hark_span words_of_error;
         struct words words;
         const char *why;
 
@@ -368,8 +432,7 @@ const char *frame_to_text(const uint8_t *bytes, char text[FRAME_LINE_SIZE])
         add_flags(&line, &header);
         if (frame.name.size > 0)
                 add_word(&line, " %.*s", (int)frame.name.size, (const char *)frame.name.bytes);
-        if (hark_extension_find(frame.extensions, HARK_EXTENSION_ERROR_TEXT, &words_of_error))
-                add_span(&line, " text=", words_of_error);
+        add_extensions(&line, frame.extensions);
         if (frame.payload.size > 0 && frame.payload.size <= QUOTED_MAX &&
             header.type != HARK_FRAME_HELLO && header.type != HARK_FRAME_GAP)
                 add_span(&line, " ", frame.payload);

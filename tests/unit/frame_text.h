@@ -12,7 +12,10 @@
  *         request #4 continued at=8 "orld!"
  *         subscribe #5 messages=100 bytes=65536 load.>
  *         publish #9 to=5 sequence=11 load.one "[0.25]"
+ *         request #2 waits chain="7 12!a 13-b" trace="x" clock.Now
  *         gap to=5 lost=3 first=12 reason=105 load.>
+ *
+ * (a chain: its number, and for each hop instance, ! if it waits or else -, and name)
  *
  * The type, then words in any order: #ID, KEY=NUMBER, flags, a name, text="..." (the words of an
  * error), "..." (the payload; for a long one size=NUMBER makes up as many bytes). There are no escapes.
@@ -28,7 +31,8 @@
 size_t frame_from_text(const char *line, uint8_t *bytes, size_t room);
 
 /* Writes the line of a whole frame, which must be valid: its words in the order above, zeros left out,
- * `timed` for a time left, a payload of more than 40 bytes as size=NUMBER, hello without its limits.
+ * `timed` for a time left, a payload of more than 40 bytes as size=NUMBER, hello without its limits, chains without the
+ * numbers.
  * Returns line. */
 const char *frame_to_text(const uint8_t *bytes, char line[FRAME_LINE_SIZE]);
 

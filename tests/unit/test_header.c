@@ -116,6 +116,8 @@ static struct hark_header make_random_header(void)
                 return header;
         if (pick(2))
                 header.flags |= HARK_FLAG_ONE_WAY;
+        if (pick(2))
+                header.flags |= HARK_FLAG_CALLER_WAITS;
         header.time_left_ns =
                 pick(2) ? pick(UINT32_MAX) * 1000ull : (1u << 23) * MS + pick(1u << 31) * MS;
         return header;
