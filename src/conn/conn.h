@@ -17,7 +17,7 @@
  *
  *         the asker     (a client) what answers:  reply, error, subscribed, gap, publish to a
  *                                                 subscription
- *         the answerer  (a server's peer) what asks: request, cancel, subscribe, unsubscribe,
+ *         the answerer  (a server's peer) what asks: request, cancel, subscribe, unsubscribe, ack,
  *                                                 publish to a server
  *
  * Either end of a connection may have both. Where there is no answerer, the connection itself
@@ -173,6 +173,9 @@ uint32_t hark_conn_next_id(struct hark_conn *conn);
  */
 int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
                    struct hark_outgoing **slot);
+
+/* What hark_conn_send() of so large a payload, with so many fds, would return now, but for -ENOMEM. */
+int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds);
 
 /* As hark_conn_send() for a short answer of the library's own: not bound by the queue's limit. A peer
  * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */

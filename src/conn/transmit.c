@@ -141,20 +141,23 @@ static int check_fds(const struct hark_conn *conn, size_t n_fds)
         return n_fds <= most && n_fds <= HARK_PORT_FDS ? 0 : -EDQUOT;
 }
 
-/* Whether the other side takes it; what it takes is known from its hello on. */
-static int check_send(const struct hark_conn *conn, const struct hark_send *send)
+/* What the other side takes is known from its hello on. */
+int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds)
 {
-        size_t size = send->message ? send->message->size : send->payload ? send->payload->size : 0;
-        size_t n_fds = send->message   ? send->message->n_fds_left
-                       : send->payload ? send->payload->n_fds
-                                       : 0;
+        int r;
 
         if (!hark_conn_can_send(conn))
                 return -ENOTCONN;
         if (size > HARK_FRAME_MAX - HARK_PREFIX_MAX ||
             (hark_conn_has_greeted(conn) && size > conn->peer.message_size))
                 return -EMSGSIZE;
-        return check_fds(conn, n_fds);
+        r = check_fds(conn, n_fds);
+        if (r < 0)
+                return r;
+        if (conn->writer.queued_size < conn->limits.queue_size)
+                return 0;
+        conn->is_starved = true;
+        return -EAGAIN;
 }
 
 /* Called with what queueing returned. */
@@ -168,15 +171,13 @@ static int flush_soon(struct hark_conn *conn, int r)
 int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
                    struct hark_outgoing **slot)
 {
-        int r = check_send(conn, send);
+        size_t size = send->message ? send->message->size : send->payload ? send->payload->size : 0;
+        size_t n_fds = send->message   ? send->message->n_fds_left
+                       : send->payload ? send->payload->n_fds
+                                       : 0;
+        int r = hark_conn_check_send(conn, size, n_fds);
 
-        if (r < 0)
-                return r;
-        if (conn->writer.queued_size >= conn->limits.queue_size) {
-                conn->is_starved = true;
-                return -EAGAIN;
-        }
-        return flush_soon(conn, hark_writer_queue(&conn->writer, send, slot));
+        return r < 0 ? r : flush_soon(conn, hark_writer_queue(&conn->writer, send, slot));
 }
 
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
