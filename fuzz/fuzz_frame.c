@@ -102,10 +102,14 @@ static void check_extensions(struct hark_span extensions)
                 if (!hark_extension_find(extensions, id, &value))
                         continue;
                 check_inside(value, extensions.bytes, extensions.size);
-                FUZZ_CHECK(id != HARK_EXTENSION_QUEUE || value.size >= HARK_EXTENSION_QUEUE_SIZE);
+                FUZZ_CHECK(id != HARK_EXTENSION_QUEUE || value.size >= HARK_QUEUE_SIZE);
                 if (id == HARK_EXTENSION_CHAIN)
                         check_chain(value);
         }
+        if (!hark_extension_find(extensions, HARK_EXTENSION_GROUP, &value))
+                return;
+        check_inside(value, extensions.bytes, extensions.size);
+        FUZZ_CHECK(hark_name_is_valid((const char *)value.bytes, value.size));
 }
 
 static void check_hello(struct hark_span payload)

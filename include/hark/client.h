@@ -258,6 +258,7 @@ struct hark_notification {
         uint64_t sequence; /**< numbers what this subscription matched, one by one from 1, in the
                                     order it was published; for HARK_GAP the first one lost */
         uint64_t n_lost;   /**< HARK_GAP: how many; UINT64_MAX: unknown */
+        bool is_repeated;  /**< HARK_NOTIFICATION: another member of the group may have seen it */
 };
 
 /**
@@ -270,6 +271,12 @@ typedef void hark_on_notification(const struct hark_notification *notification, 
 
 /** A subscription's rarer wishes. All zeros: the defaults. */
 struct hark_subscribe_params {
+        const char *group;     /**< a name, as a topic is: of all subscriptions at this server that
+                                    name the same group each notification goes to one, and to another
+                                    if that one ends before its callback has returned; NULL: to this
+                                    one in any case */
+        bool is_once_only;     /**< with a group: what this one may have seen goes to no other, but
+                                    to the publisher's on_unconfirmed */
         uint32_t max_messages; /**< that may wait for this subscriber at the publisher, which then
                                     drops the oldest and reports a HARK_GAP; 0: 1024 */
         size_t max_size;       /**< bytes of them; 0: 4 MiB */

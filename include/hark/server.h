@@ -37,7 +37,14 @@ struct hark_server_params {
         /** A client publishes: 0 passes it on to the subscribers; else as on_accept. */
         int (*on_publication)(hark_peer *peer, const char *topic, hark_message *message,
                               void *userdata);
-        void *userdata;            /**< for the three above */
+        /**
+         * No member of this group has confirmed this notification, and none ever will: the last one
+         * ended, or the only one who may have seen it wanted it once only, or too much waited. Publish it
+         * again, keep it, or say so. Without this it is counted in the log.
+         */
+        void (*on_unconfirmed)(hark_server *server, const char *group, const char *topic,
+                               hark_message *message, void *userdata);
+        void *userdata;            /**< for those above */
         bool is_hub;               /**< pass on what clients publish, without on_publication */
         bool rules_only_report;    /**< log what hark_server_allow() would refuse, let it pass */
         int spin_us;               /**< its loop polls so long before it sleeps, while that pays: it

@@ -258,6 +258,7 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
                 break;
         case HARK_FRAME_SUBSCRIBE:
         case HARK_FRAME_UNSUBSCRIBE:
+        case HARK_FRAME_ACK:
                 hark_conn_channel_take(&peer->channel, received);
                 break;
         case HARK_FRAME_PUBLISH:
@@ -267,6 +268,14 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
                 hark_message_unref(received->message);
                 hark_conn_break(conn, "a frame that this end does not take");
         }
+}
+
+static void on_room(struct hark_conn *conn, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        (void)conn;
+        hark_conn_channel_take_room(&peer->channel);
 }
 
 static void on_closed(struct hark_conn *conn, int reason, void *userdata)
@@ -290,6 +299,7 @@ static const struct hark_role_ops answerer_ops = {
         .on_hello = on_hello,
         .on_open = on_open,
         .on_message = on_message,
+        .on_room = on_room,
         .on_closed = on_closed,
 };
 

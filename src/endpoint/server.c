@@ -151,6 +151,7 @@ static void close_server(hark_server *server)
 {
         hark_list_for_each (link, &server->accepting)
                 close_accepting(hark_container_of(link, struct hark_accepting, link));
+        hark_groups_close(&server->topics.groups);
         hark_list_for_each (link, &server->peers) {
                 peer_of(link)->requests.methods = NULL; /* no handler runs any more */
                 hark_peer_close(peer_of(link), -ECANCELED);
@@ -164,10 +165,18 @@ static void close_server(hark_server *server)
 static int init_tables(hark_server *server)
 {
         int methods = hark_methods_init(&server->methods);
-        int topics = hark_topics_init(&server->topics, hark_loop_message_pools(server->loop));
+        int topics = hark_topics_init(&server->topics, server->loop, server);
         int rules = hark_rules_init(&server->rules);
 
         return methods < 0 || topics < 0 || rules < 0 ? -ENOMEM : 0;
+}
+
+static void tell_unconfirmed(const char *group, const char *topic, hark_message *message,
+                             void *userdata)
+{
+        hark_server *server = userdata;
+
+        server->params.on_unconfirmed(server, group, topic, message, server->params.userdata);
 }
 
 static int init_server(hark_server *server, const struct hark_server_params *params)
@@ -181,7 +190,12 @@ static int init_server(hark_server *server, const struct hark_server_params *par
                 server->params = *params;
         fill_defaults(&server->params);
         r = init_tables(server);
-        return r < 0 ? r : hark_limits_complete(&server->params.limits, &server->params.limits);
+        if (r < 0)
+                return r;
+        if (server->params.on_unconfirmed)
+                server->topics.groups.on_unconfirmed = tell_unconfirmed;
+        server->topics.groups.userdata = server;
+        return hark_limits_complete(&server->params.limits, &server->params.limits);
 }
 
 int hark_server_new(hark_loop *loop, const struct hark_server_params *params,

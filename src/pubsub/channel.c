@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
-
-#define DEFAULT_MESSAGES 1024
-#define DEFAULT_SIZE     ((size_t)4 * 1024 * 1024)
-
 /* What was dropped and is not told yet. */
 struct loss {
         struct hark_outgoing *gap; /* the frame that will tell it; NULL: see has_gap */
@@ -236,24 +231,19 @@ static struct conn_subscriber *new_subscriber(struct hark_conn_channel *channel,
                                               const struct hark_received *received)
 {
         struct conn_subscriber *subscriber = calloc(1, sizeof(*subscriber) + received->name.size);
-        struct hark_span queue;
+        struct hark_queue queue;
 
         if (!subscriber)
                 return NULL;
+        hark_queue_find(received->extensions, &queue);
         subscriber->channel = channel;
         subscriber->id = received->header->id;
-        subscriber->max_messages = DEFAULT_MESSAGES;
-        subscriber->max_size = DEFAULT_SIZE;
+        subscriber->max_messages =
+                queue.max_messages > 0 ? queue.max_messages : HARK_CHANNEL_MESSAGES;
+        subscriber->max_size = queue.max_size > 0 ? (size_t)queue.max_size : HARK_CHANNEL_SIZE;
         hark_outgoing_group_init(&subscriber->waiting);
         subscriber->filter_size = received->name.size;
         memcpy(subscriber->filter, received->name.bytes, received->name.size);
-        if (!hark_extension_find(received->extensions, HARK_EXTENSION_QUEUE, &queue) ||
-            queue.size < 16)
-                return subscriber;
-        if (hark_load32(queue.bytes) > 0)
-                subscriber->max_messages = hark_load32(queue.bytes);
-        if (hark_load64(queue.bytes + 8) > 0)
-                subscriber->max_size = (size_t)hark_load64(queue.bytes + 8);
         return subscriber;
 }
 
@@ -285,31 +275,66 @@ static void confirm(struct hark_conn_channel *channel, uint32_t id)
         hark_conn_send_control(channel->conn, &send);
 }
 
-static void subscribe(struct hark_conn_channel *channel, const struct hark_received *received)
+/* 0; -ENOMEM. */
+static int add_subscriber(struct hark_conn_channel *channel, const struct hark_received *received)
 {
-        const struct hark_header *header = received->header;
-        struct conn_subscriber *subscriber;
+        struct conn_subscriber *subscriber = new_subscriber(channel, received);
 
-        if (hark_map_find(&channel->by_id, header->id)) {
-                hark_conn_break(channel->conn, "the id of a subscription that has not ended");
-                return;
-        }
-        if (channel->by_id.n_nodes >= channel->limit) {
-                hark_conn_refuse_message(channel->conn, header, NULL, 0, HARK_RESOURCE_EXHAUSTED,
-                                         "too many subscriptions");
-                return;
-        }
-        subscriber = new_subscriber(channel, received);
         if (!subscriber ||
             hark_topics_add(channel->topics, &subscriber->subscriber, &conn_channel_ops,
                             (const char *)received->name.bytes, received->name.size) < 0) {
                 free(subscriber);
-                hark_conn_refuse_message(channel->conn, header, NULL, 0, HARK_RESOURCE_EXHAUSTED,
-                                         "no memory for the subscription");
+                return -ENOMEM;
+        }
+        hark_map_add(&channel->by_id, &subscriber->node, received->header->id);
+        return 0;
+}
+
+static bool is_in_use(const struct hark_conn_channel *channel, uint32_t id)
+{
+        return hark_map_find(&channel->by_id, id) || hark_map_find(&channel->members.by_id, id);
+}
+
+static bool is_at_limit(const struct hark_conn_channel *channel)
+{
+        return channel->by_id.n_nodes + channel->members.by_id.n_nodes >= channel->limit;
+}
+
+static void refuse(struct hark_conn_channel *channel, const struct hark_received *received, int r)
+{
+        bool is_impossible = r == -EINVAL;
+
+        hark_conn_refuse_message(channel->conn, received->header, NULL, 0,
+                                 is_impossible ? HARK_INVALID_ARGUMENT : HARK_RESOURCE_EXHAUSTED,
+                                 is_impossible ? "a group drops the oldest, and retains nothing"
+                                               : "no memory for the subscription");
+}
+
+static void subscribe(struct hark_conn_channel *channel, const struct hark_received *received)
+{
+        const struct hark_header *header = received->header;
+        struct hark_span group;
+        bool is_member = hark_extension_find(received->extensions, HARK_EXTENSION_GROUP, &group);
+        int r;
+
+        if (is_in_use(channel, header->id)) {
+                hark_conn_break(channel->conn, "the id of a subscription that has not ended");
                 return;
         }
-        hark_map_add(&channel->by_id, &subscriber->node, header->id);
+        if (is_at_limit(channel)) {
+                hark_conn_refuse_message(channel->conn, header, NULL, 0, HARK_RESOURCE_EXHAUSTED,
+                                         "too many subscriptions");
+                return;
+        }
+        r = is_member ? hark_members_join(&channel->members, received, group)
+                      : add_subscriber(channel, received);
+        if (r < 0) {
+                refuse(channel, received, r);
+                return;
+        }
         confirm(channel, header->id);
+        if (is_member)
+                hark_members_serve(&channel->members, header->id);
 }
 
 static void unsubscribe(struct hark_conn_channel *channel, uint32_t id)
@@ -318,21 +343,41 @@ static void unsubscribe(struct hark_conn_channel *channel, uint32_t id)
 
         if (node)
                 free_subscriber(hark_container_of(node, struct conn_subscriber, node));
+        else
+                hark_members_leave(&channel->members, id);
+}
+
+static void take_ack(struct hark_conn_channel *channel, const struct hark_header *ack)
+{
+        const char *why = hark_map_find(&channel->by_id, ack->status)
+                                  ? "an ack for a subscription that is in no group"
+                                  : hark_members_take_ack(&channel->members, ack);
+
+        if (why)
+                hark_conn_break(channel->conn, why);
 }
 
 void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn *conn,
                             struct hark_topics *topics, uint32_t limit)
 {
         *channel = (struct hark_conn_channel){.conn = conn, .topics = topics, .limit = limit};
+        hark_members_init(&channel->members, conn, topics);
 }
 
 void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_received *received)
 {
         if (received->header->type == HARK_FRAME_SUBSCRIBE)
                 subscribe(channel, received);
+        else if (received->header->type == HARK_FRAME_ACK)
+                take_ack(channel, received->header);
         else
                 unsubscribe(channel, received->header->id);
         hark_message_unref(received->message);
+}
+
+void hark_conn_channel_take_room(struct hark_conn_channel *channel)
+{
+        hark_members_serve_all(&channel->members);
 }
 
 void hark_conn_channel_close(struct hark_conn_channel *channel)
@@ -342,5 +387,6 @@ void hark_conn_channel_close(struct hark_conn_channel *channel)
         while ((node = hark_map_any(&channel->by_id)))
                 free_subscriber(hark_container_of(node, struct conn_subscriber, node));
         hark_map_done(&channel->by_id);
+        hark_members_close(&channel->members);
         channel->conn = NULL;
 }

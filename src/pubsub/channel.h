@@ -14,24 +14,35 @@
  *
  * So the subscriber is told of what it lost before the next notification, one gap at most is queued
  * per subscription, and numbers delivered plus numbers lost are all that matched.
+ *
+ * Subscriptions that are members of a group have no queue of their own, see member.h.
  */
 
 #include "base/map.h"
 #include "conn/conn.h"
+#include "pubsub/member.h"
 #include "pubsub/topics.h"
+
+/* What may wait for a subscriber that does not say. */
+#define HARK_CHANNEL_MESSAGES 1024
+#define HARK_CHANNEL_SIZE     ((size_t)4 * 1024 * 1024)
 
 struct hark_conn_channel {
         struct hark_conn *conn; /* borrowed; NULL: closed */
         struct hark_topics *topics;
         struct hark_map by_id;
-        uint32_t limit; /* subscriptions */
+        struct hark_members members; /* those that are in groups */
+        uint32_t limit;              /* subscriptions */
 };
 
 void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn *conn,
                             struct hark_topics *topics, uint32_t limit);
 
-/* subscribe or unsubscribe has come. Takes over the message. */
+/* subscribe, unsubscribe or ack has come. Takes over the message. */
 void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_received *received);
+
+/* The connection has room again. */
+void hark_conn_channel_take_room(struct hark_conn_channel *channel);
 
 /* The connection, or the server, is gone: no more subscriptions. */
 void hark_conn_channel_close(struct hark_conn_channel *channel);

@@ -11,6 +11,11 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "names/name.h"
+#include "pubsub/confirm.h"
+
+/* The queue's wishes and the name of a group, each with its head. */
+#define SUBSCRIBE_EXTENSIONS_MAX \
+        ((size_t)HARK_EXTENSIONS_HEAD_SIZE + 4 + HARK_QUEUE_SIZE + 4 + HARK_NAME_MAX + 8)
 
 /* What did not arrive. */
 struct loss {
@@ -31,8 +36,11 @@ struct subscription {
         uint64_t highest; /* number of what came, or was reported lost */
         hark_on_notification *on_notification;
         void *userdata;
-        bool is_standing;          /* the other side has confirmed it */
-        bool is_muted;             /* unsubscribed: nothing but the end is told any more */
+        bool is_standing; /* the other side has confirmed it */
+        bool is_muted;    /* unsubscribed: nothing but the end is told any more */
+        bool is_member;   /* of a group: what it was told it confirms */
+        bool is_telling;  /* its callback runs */
+        struct hark_confirmations confirmations;
         struct delivery *open_gap; /* the last that is queued, if it is a gap: it may still grow */
         struct hark_task end_task;
         int end_reason;
@@ -66,20 +74,73 @@ static void tell(struct subscription *subscription, const struct hark_notificati
 
 /* --- deliveries ---------------------------------------------------------------------------------- */
 
-static void run_delivery(struct hark_task *task)
+static void send_unsubscribe(struct hark_conn *conn, uint64_t id)
 {
-        struct delivery *delivery = hark_container_of(task, struct delivery, task);
-        struct subscription *subscription = delivery->subscription;
+        struct hark_send send = {
+                .type = HARK_FRAME_UNSUBSCRIBE,
+                .id = (uint32_t)id,
+                .deadline_ns = HARK_NEVER,
+        };
+
+        if (conn)
+                hark_conn_send_control(conn, &send);
+}
+
+/* What has been told, or is reported as lost, goes to no other member of the group. */
+static void confirm(struct subscription *subscription, struct hark_conn *conn, uint64_t sequence,
+                    uint8_t priority)
+{
+        struct hark_confirmation confirmation = {(uint32_t)sequence, priority};
+
+        hark_confirm(&subscription->confirmations, conn, (uint32_t)subscription->id, confirmation);
+}
+
+static void free_delivery(struct delivery *delivery)
+{
         struct hark_pool *pool = hark_loop_block_pool(delivery->conn->loop);
 
-        if (subscription->open_gap == delivery)
-                subscription->open_gap = NULL;
-        if (!subscription->is_muted)
-                tell(subscription, &delivery->notification);
         hark_message_unref(delivery->message);
         hark_conn_release(delivery->conn, delivery->charge);
         hark_conn_unref(delivery->conn);
         hark_pool_put(pool, delivery);
+}
+
+/*
+ * A member that unsubscribes in its callback leaves when that has returned and is confirmed: else what
+ * it has dealt with would go to another. The delivery goes first, so that there is a block for the ack.
+ */
+static void tell_member(struct subscription *subscription, struct delivery *delivery)
+{
+        struct hark_conn *conn = hark_conn_ref(delivery->conn);
+        uint64_t sequence = delivery->notification.sequence;
+        bool is_notification = delivery->message;
+        uint8_t priority = is_notification ? delivery->message->priority : 0;
+
+        subscription->is_telling = true;
+        tell(subscription, &delivery->notification);
+        subscription->is_telling = false;
+        free_delivery(delivery);
+        if (is_notification)
+                confirm(subscription, conn, sequence, priority);
+        if (subscription->is_muted)
+                send_unsubscribe(conn, subscription->id);
+        hark_conn_unref(conn);
+}
+
+static void run_delivery(struct hark_task *task)
+{
+        struct delivery *delivery = hark_container_of(task, struct delivery, task);
+        struct subscription *subscription = delivery->subscription;
+
+        if (subscription->open_gap == delivery)
+                subscription->open_gap = NULL;
+        if (subscription->is_member && !subscription->is_muted) {
+                tell_member(subscription, delivery);
+        } else {
+                if (!subscription->is_muted)
+                        tell(subscription, &delivery->notification);
+                free_delivery(delivery);
+        }
         unref_subscription(subscription);
 }
 
@@ -186,6 +247,7 @@ static bool deliver(struct subscription *subscription, uint64_t sequence,
                 .topic = received->message->name,
                 .message = received->message,
                 .sequence = sequence,
+                .is_repeated = received->header->flags & HARK_FLAG_REPEATED,
         };
         queue_delivery(delivery);
         return true;
@@ -217,6 +279,8 @@ static void take_notification(struct subscription *subscription, struct hark_rec
                 return;
         report_loss(subscription, &loss);
         drop(subscription->subscriptions, received);
+        if (subscription->is_member)
+                confirm(subscription, subscription->subscriptions->conn, sequence, loss.priority);
 }
 
 static void take_gap(struct subscription *subscription, struct hark_received *received)
@@ -313,42 +377,50 @@ static uint64_t next_id(struct hark_subscriptions *subscriptions)
         return subscriptions->last_id;
 }
 
+/* What a subscribe says besides its filter: params may be NULL. */
+static size_t put_wishes(const struct hark_subscribe_params *params,
+                         uint8_t bytes[SUBSCRIBE_EXTENSIONS_MAX])
+{
+        struct hark_extension_writer writer;
+        uint8_t encoded[HARK_QUEUE_SIZE];
+
+        if (!params)
+                return 0;
+        hark_queue_encode(
+                &(struct hark_queue){.max_messages = params->max_messages,
+                                     .flags = params->is_once_only ? HARK_QUEUE_ONCE_ONLY : 0,
+                                     .max_size = params->max_size},
+                encoded);
+        hark_extensions_start(&writer, bytes);
+        hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, encoded, sizeof(encoded));
+        if (params->group)
+                hark_extensions_put(&writer, HARK_EXTENSION_GROUP, params->group,
+                                    strlen(params->group));
+        return hark_extensions_finish(&writer);
+}
+
 static int send_subscribe(const struct subscription *subscription,
                           const struct hark_subscribe_params *params)
 {
         struct hark_conn *conn = subscription->subscriptions->conn;
-        struct hark_extension_writer writer;
-        uint8_t bytes[32], queue[16] = {0};
+        uint8_t bytes[SUBSCRIBE_EXTENSIONS_MAX];
         struct hark_send send = {
                 .type = HARK_FRAME_SUBSCRIBE,
                 .id = (uint32_t)subscription->id,
                 .name = subscription->filter,
                 .name_size = strlen(subscription->filter),
+                .extensions = {bytes, put_wishes(params, bytes)},
                 .deadline_ns = HARK_NEVER,
         };
 
-        if (!conn)
-                return -ENOTCONN;
-        if (params) {
-                hark_store32(queue, params->max_messages);
-                hark_store64(queue + 8, params->max_size);
-                hark_extensions_start(&writer, bytes);
-                hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, queue, sizeof(queue));
-                send.extensions = (struct hark_span){bytes, hark_extensions_finish(&writer)};
-        }
-        return hark_conn_send(conn, &send, NULL);
+        return conn ? hark_conn_send(conn, &send, NULL) : -ENOTCONN;
 }
 
-static void send_unsubscribe(const struct subscription *subscription)
+static int check_group(const struct hark_subscribe_params *params)
 {
-        struct hark_send send = {
-                .type = HARK_FRAME_UNSUBSCRIBE,
-                .id = (uint32_t)subscription->id,
-                .deadline_ns = HARK_NEVER,
-        };
-
-        if (subscription->subscriptions->conn)
-                hark_conn_send_control(subscription->subscriptions->conn, &send);
+        if (!params->group)
+                return params->is_once_only ? -EINVAL : 0;
+        return hark_name_is_valid(params->group, strlen(params->group)) ? 0 : -EINVAL;
 }
 
 static int check_params(const struct hark_subscribe_params *params)
@@ -358,7 +430,7 @@ static int check_params(const struct hark_subscribe_params *params)
         for (size_t i = 0; i < n_reserved; i++)
                 if (params->reserved[i] != 0)
                         return -EINVAL;
-        return 0;
+        return params ? check_group(params) : 0;
 }
 
 void hark_subscriptions_init(struct hark_subscriptions *subscriptions, hark_loop *loop,
@@ -389,6 +461,7 @@ int hark_subscriptions_add(struct hark_subscriptions *subscriptions, const char 
         if (!subscription)
                 return -ENOMEM;
         subscription->id = next_id(subscriptions);
+        subscription->is_member = params && params->group;
         r = send_subscribe(subscription, params);
         if (r < 0) {
                 free(subscription);
@@ -415,7 +488,8 @@ int hark_subscriptions_remove(struct hark_subscriptions *subscriptions, uint64_t
         if (!subscription || subscription->id != id)
                 return -ENOENT;
         subscription->is_muted = true;
-        send_unsubscribe(subscription);
+        if (!subscription->is_member || !subscription->is_telling)
+                send_unsubscribe(subscriptions->conn, id);
         end_subscription(subscription, -ECANCELED, NULL);
         return 0;
 }

@@ -35,15 +35,16 @@ static bool stop_at_first(struct hark_tree_entry *entry, void *userdata)
         return false;
 }
 
-int hark_topics_init(struct hark_topics *topics, struct hark_message_pools *messages)
+int hark_topics_init(struct hark_topics *topics, hark_loop *loop, const void *owner)
 {
-        topics->messages = messages;
+        topics->messages = hark_loop_message_pools(loop);
         topics->tree = hark_tree_new();
-        return topics->tree ? 0 : -ENOMEM;
+        return topics->tree ? hark_groups_init(&topics->groups, loop, owner) : -ENOMEM;
 }
 
 void hark_topics_done(struct hark_topics *topics)
 {
+        hark_groups_done(&topics->groups);
         hark_tree_free(topics->tree);
         topics->tree = NULL;
 }
@@ -58,6 +59,17 @@ int hark_topics_add(struct hark_topics *topics, struct hark_subscriber *subscrib
 void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subscriber)
 {
         hark_tree_remove(topics->tree, &subscriber->entry);
+}
+
+/* Groups keep it: a small payload, too, is copied for them, once. */
+static void publish_to_groups(struct hark_topics *topics, struct hark_publication *publication)
+{
+        hark_cleanup(hark_message_unrefp) hark_message *copy = NULL;
+
+        if (!publication->message &&
+            hark_message_new_copy(topics->messages, NULL, publication->payload, &copy) == 0)
+                publication->message = copy;
+        hark_groups_publish(&topics->groups, publication);
 }
 
 int hark_topics_publish(struct hark_topics *topics, const char *topic,
@@ -81,6 +93,8 @@ int hark_topics_publish(struct hark_topics *topics, const char *topic,
                 publication.message = message;
         }
         hark_tree_visit(topics->tree, topic, publication.topic_size, deliver, &publication);
+        if (!hark_list_is_empty(&topics->groups.met))
+                publish_to_groups(topics, &publication);
         return 0;
 }
 

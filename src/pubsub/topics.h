@@ -11,15 +11,18 @@
  *         publish(topic) --tree--> subscriber --channel--> a connection's queue
  *                                  subscriber --channel--> (a ring, a multicast group: one write
  *                                                          for many, behind the same operation)
+ *                                  member of a group: once for the group, when all are found
  */
 
 #include <hark/message.h>
 
 #include "base/message.h"
 #include "names/tree.h"
+#include "pubsub/group.h"
 
 struct hark_topics {
         struct hark_tree *tree;
+        struct hark_groups groups;
         struct hark_message_pools *messages; /* of what is shared among subscribers */
 };
 
@@ -46,8 +49,8 @@ struct hark_subscriber {
         const struct hark_channel_ops *channel;
 };
 
-/* 0; -ENOMEM. */
-int hark_topics_init(struct hark_topics *topics, struct hark_message_pools *messages);
+/* owner: of the callbacks. 0; -ENOMEM. */
+int hark_topics_init(struct hark_topics *topics, hark_loop *loop, const void *owner);
 void hark_topics_done(struct hark_topics *topics);
 
 /* filter is valid. 0; -ENOMEM. */

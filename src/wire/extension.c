@@ -39,16 +39,26 @@ static bool take_extension(struct hark_span *extensions, struct extension *ret_e
         return true;
 }
 
-static const char *check_extension(const struct extension *extension)
+/* What is wrong with its value, as a static text; NULL: nothing. */
+static const char *check_value(const struct extension *extension)
 {
-        if (extension->id & EXTENSION_MUST_BE_UNDERSTOOD)
-                return "an unknown extension that must be understood";
-        if (extension->id == HARK_EXTENSION_QUEUE &&
-            extension->value.size < HARK_EXTENSION_QUEUE_SIZE)
-                return "a queue extension of less than 16 bytes";
-        if (extension->id == HARK_EXTENSION_CHAIN)
-                return hark_chain_check(extension->value);
-        return NULL;
+        const struct hark_span *value = &extension->value;
+
+        switch (extension->id) {
+        case HARK_EXTENSION_QUEUE:
+                return value->size < HARK_QUEUE_SIZE ? "a queue extension of less than 16 bytes"
+                                                     : NULL;
+        case HARK_EXTENSION_CHAIN:
+                return hark_chain_check(*value);
+        case HARK_EXTENSION_GROUP:
+                return hark_name_is_valid((const char *)value->bytes, value->size)
+                               ? NULL
+                               : "a malformed name of a group";
+        default:
+                return extension->id & EXTENSION_MUST_BE_UNDERSTOOD
+                               ? "an unknown extension that must be understood"
+                               : NULL;
+        }
 }
 
 const char *hark_extensions_check(struct hark_span extensions)
@@ -59,7 +69,7 @@ const char *hark_extensions_check(struct hark_span extensions)
         while (!why && extensions.size > 0) {
                 if (!take_extension(&extensions, &extension))
                         return "an extension that is cut short";
-                why = check_extension(&extension);
+                why = check_value(&extension);
         }
         return why;
 }

@@ -23,14 +23,13 @@
 enum hark_extension_id {
         HARK_EXTENSION_ERROR_NAME = 1,
         HARK_EXTENSION_ERROR_TEXT = 2,
-        HARK_EXTENSION_QUEUE = 3, /* subscribe: u32 max_messages, u32 0, u64 max_size */
-        HARK_EXTENSION_CHAIN = 5, /* request: see chain.h */
-        HARK_EXTENSION_TRACE = 6  /* request: text */
+        HARK_EXTENSION_QUEUE = 3,     /* subscribe: struct hark_queue */
+        HARK_EXTENSION_CHAIN = 5,     /* request: see chain.h */
+        HARK_EXTENSION_TRACE = 6,     /* request: text */
+        HARK_EXTENSION_GROUP = 0x8004 /* subscribe: a name */
 };
 
 #define HARK_TRACE_MAX 255 /* bytes */
-
-#define HARK_EXTENSION_QUEUE_SIZE 16 /* later versions append; shorter is a protocol error */
 
 struct hark_span {
         const uint8_t *bytes;
@@ -87,6 +86,25 @@ void hark_extensions_put(struct hark_extension_writer *writer, uint16_t id, cons
                          size_t size);
 /* Pads; returns the size of it all, a multiple of 8. */
 size_t hark_extensions_finish(struct hark_extension_writer *writer);
+
+/*
+ * What a subscribe says of the subscription's queue.
+ *
+ *         u32 max_messages | u8 policy | u8 flags | u16 0 | u64 max_size
+ */
+struct hark_queue {
+        uint32_t max_messages; /* 0: the publisher's default */
+        uint8_t policy;        /* 0: drop the oldest */
+        uint8_t flags;         /* enum hark_queue_flag */
+        uint64_t max_size;     /* 0: the publisher's default */
+};
+enum hark_queue_flag {
+        HARK_QUEUE_ONCE_ONLY = 1 << 1 /* what this member may have seen goes to no other */
+};
+#define HARK_QUEUE_SIZE 16 /* later versions append; shorter is a protocol error */
+void hark_queue_encode(const struct hark_queue *queue, uint8_t bytes[HARK_QUEUE_SIZE]);
+/* All zeros if there is none in these extensions, which have been checked. */
+void hark_queue_find(struct hark_span extensions, struct hark_queue *ret_queue);
 
 /* hello's payload: what an end says of itself, before anything else. Later versions append. */
 struct hark_hello {

@@ -62,6 +62,7 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_GOAWAY] = {"goaway", FLAGS_OF_ALL, NAME_NONE, STATUS_ANY},
         [HARK_FRAME_PING] = {"ping", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_PONG] = {"pong", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
+        [HARK_FRAME_ACK] = {"ack", FLAGS_OF_ALL, NAME_NONE, STATUS_SUBSCRIPTION},
         [HARK_FRAME_REQUEST] = {"request",
                                 FLAGS_OF_PAYLOAD | HARK_FLAG_TIME_IN_MS | HARK_FLAG_ONE_WAY |
                                         HARK_FLAG_CALLER_WAITS,
@@ -70,7 +71,8 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_ERROR] = {"error", FLAGS_OF_PAYLOAD | HARK_FLAG_FROM_LIBRARY, NAME_OPTIONAL,
                               STATUS_FAILURE},
         [HARK_FRAME_CANCEL] = {"cancel", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
-        [HARK_FRAME_PUBLISH] = {"publish", FLAGS_OF_PAYLOAD, NAME_REQUIRED, STATUS_UNCHECKED},
+        [HARK_FRAME_PUBLISH] = {"publish", FLAGS_OF_PAYLOAD | HARK_FLAG_REPEATED, NAME_REQUIRED,
+                                STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBE] = {"subscribe", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_UNSUBSCRIBE] = {"unsubscribe", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBED] = {"subscribed", FLAGS_OF_ALL, NAME_NONE, STATUS_ANY},
@@ -186,7 +188,7 @@ static const char *check_status(const struct hark_header *header, const struct t
         case STATUS_ANY:
                 return status <= INT32_MAX ? NULL : "a status beyond 2^31 - 1";
         case STATUS_SUBSCRIPTION:
-                return status != 0 ? NULL : "a gap of no subscription";
+                return status != 0 ? NULL : "a gap or an ack of no subscription";
         }
         return NULL;
 }

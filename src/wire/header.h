@@ -24,10 +24,11 @@
  *         request      name             yes                 one-way, waits
  *         reply                         yes
  *         error        name or none     yes                 from library   a status
- *         publish      name             yes                                subscription
+ *         publish      name             yes                 repeated       subscription
  *         subscribe    filter
  *         subscribed                                                       0 or a status
  *         gap          filter                                              subscription
+ *         ack                                                              subscription
  *
  * and nothing for ping, pong, cancel and unsubscribe. Every type may have extensions. A flag that is
  * not defined for its type is a protocol error, so that whoever gives it a meaning later can rely
@@ -58,6 +59,7 @@ enum hark_frame_type {
         HARK_FRAME_GOAWAY = 2,
         HARK_FRAME_PING = 3,
         HARK_FRAME_PONG = 4,
+        HARK_FRAME_ACK = 6,
         HARK_FRAME_REQUEST = 16,
         HARK_FRAME_REPLY = 17,
         HARK_FRAME_ERROR = 18,
@@ -68,7 +70,7 @@ enum hark_frame_type {
         HARK_FRAME_SUBSCRIBED = 35,
         HARK_FRAME_GAP = 36
 };
-/* The numbers that the design keeps for later: credit 5, ack 6, item 20, withdrawn 37. */
+/* The numbers that the design keeps for later: credit 5, item 20, withdrawn 37. */
 
 enum hark_frame_flag {
         HARK_FLAG_MORE = 1 << 0,       /* more fragments of this message follow */
@@ -79,7 +81,9 @@ enum hark_frame_flag {
         HARK_FLAG_ONE_WAY = 1 << 4,      /* request: no answer is expected */
         HARK_FLAG_FROM_LIBRARY = 1 << 4, /* error: said by the library, not by the handler */
         HARK_FLAG_CALLER_WAITS = 1
-                                 << 5 /* request: the thread that asks runs no handler meanwhile */
+                                 << 5, /* request: the thread that asks runs no handler meanwhile */
+        HARK_FLAG_REPEATED = 1 << 5    /* publish to a subscription: another member of its group
+                                            may have seen it */
 };
 
 struct hark_header {

@@ -288,6 +288,12 @@ int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client
         return r;
 }
 
+void rig_leave_next(struct rig *rig)
+{
+        if (way_of(setting.address) == WAY_PIPES)
+                close_clients_ends(&rig->pipes[rig->n_pipes_used++]);
+}
+
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params)
 {
         hark_client *client = NULL;

@@ -69,6 +69,9 @@ hark_client *rig_connect(struct rig *rig, const struct hark_client_params *param
 int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
                       hark_client **ret_client);
 
+/* The next client is that of a process that was forked just now. */
+void rig_leave_next(struct rig *rig);
+
 /* Connects on a loop that nobody runs from then on; the client is the test's. */
 hark_client *rig_connect_sleeper(struct rig *rig, hark_loop *loop);
 

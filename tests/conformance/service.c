@@ -142,6 +142,17 @@ static int on_publication(hark_peer *peer, const char *topic, hark_message *mess
         return service->wishes.publication_status;
 }
 
+static void on_unconfirmed(hark_server *server, const char *group, const char *topic,
+                           hark_message *message, void *userdata)
+{
+        char text[64];
+
+        (void)server;
+        snprintf(text, sizeof(text), "%s %s %s", group, topic, hark_message_text(message));
+        service_note(userdata, text);
+        service_add(userdata, "unconfirmed", 1);
+}
+
 /* --- life ---------------------------------------------------------------------------------------- */
 
 static const struct service_method own_methods[] = {
@@ -176,6 +187,7 @@ static void make_server(struct service *service)
         struct hark_server_params params = {
                 .on_accept = on_accept,
                 .on_leave = on_leave,
+                .on_unconfirmed = on_unconfirmed,
                 .userdata = service,
                 .is_hub = wishes->is_hub,
                 .rules_only_report = wishes->rules_only_report,

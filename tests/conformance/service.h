@@ -8,7 +8,8 @@
  *
  *         count NAME            how often, or which value: "cancelled", "cancel_reason", ...
  *         log                   what was noted since it was last asked, each entry ended by ';'
- *         note TEXT             notes the text, also as a one-way call
+ *         note TEXT             notes the text, also as a one-way call; "GROUP TOPIC TEXT" is noted of
+ *                               what nobody confirmed, and counted as "unconfirmed"
  *
  *         echo                  all of it, as it came
  *         fail STATUS NAME TEXT an application's failure, with "details" as its payload

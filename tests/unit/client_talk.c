@@ -17,6 +17,7 @@
 struct numbered {
         struct client_talk *talk;
         unsigned number;
+        bool leaves; /* unsubscribes in its callback */
 };
 
 static struct numbered *new_numbered(struct client_talk *talk, unsigned number)
@@ -24,7 +25,7 @@ static struct numbered *new_numbered(struct client_talk *talk, unsigned number)
         struct numbered *numbered = malloc(sizeof(*numbered));
 
         ck_assert_ptr_nonnull(numbered);
-        *numbered = (struct numbered){talk, number};
+        *numbered = (struct numbered){.talk = talk, .number = number};
         return numbered;
 }
 
@@ -66,9 +67,13 @@ static void on_notification(const struct hark_notification *notification, void *
 
         switch ((enum hark_notification_kind)notification->kind) {
         case HARK_NOTIFICATION:
-                conversation_tell(conversation, "note %u: %s %llu \"%s\"", number,
+                conversation_tell(conversation, "note %u: %s %llu \"%s\"%s", number,
                                   notification->topic, (unsigned long long)notification->sequence,
-                                  hark_message_text(notification->message));
+                                  hark_message_text(notification->message),
+                                  notification->is_repeated ? " repeated" : "");
+                if (numbered->leaves)
+                        hark_unsubscribe(numbered->talk->client,
+                                         numbered->talk->subscriptions[number]);
                 break;
         case HARK_GAP:
                 conversation_tell(conversation, "gap %u: %s %lld from %llu %s", number,
@@ -150,8 +155,17 @@ static int do_subscribe(struct client_talk *talk, const struct command *command)
         };
         bool has_params = params.max_messages > 0 || params.max_size > 0;
         struct numbered *numbered = new_numbered(talk, command->number);
-        int r = hark_subscribe(talk->client, command->name, on_notification, numbered,
-                               has_params ? &params : NULL, &talk->subscriptions[command->number]);
+        char group[32];
+        int r;
+
+        if (strstr(command->words, "group=") &&
+            sscanf(strstr(command->words, "group="), "group=%31s", group) == 1)
+                params.group = group;
+        params.is_once_only = strstr(command->words, "once");
+        numbered->leaves = strstr(command->words, "leaves");
+        has_params = has_params || params.group || params.is_once_only;
+        r = hark_subscribe(talk->client, command->name, on_notification, numbered,
+                           has_params ? &params : NULL, &talk->subscriptions[command->number]);
 
         if (r == 0)
                 talk->n_begun++;

@@ -9,14 +9,15 @@
  *         call N METHOD [timeout=MS] [size=BYTES] [priority=P]
  *         cancel N
  *         send METHOD, publish TOPIC
- *         subscribe N FILTER [messages=COUNT] [bytes=BYTES]
+ *         subscribe N FILTER [messages=COUNT] [bytes=BYTES] [group=NAME] [once] [leaves]
+ *                                                       `leaves`: unsubscribes in its callback
  *         unsubscribe N
  *         unref
  *
  * and what it is told:
  *
  *         answer N: RESULT "PAYLOAD" or why not
- *         note N: TOPIC SEQUENCE "PAYLOAD"
+ *         note N: TOPIC SEQUENCE "PAYLOAD" [repeated]
  *         gap N: TOPIC COUNT from SEQUENCE RESULT
  *         end N: RESULT why
  *         refused: NAME STATUS why

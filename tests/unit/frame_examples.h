@@ -22,7 +22,9 @@ struct frame_example {
         const char *payload;       /* NULL: none */
         const struct hark_hello *hello;
         const struct hark_gap *gap;
-        bool has_queue, has_origin;
+        const struct hark_queue *queue;
+        const char *group; /* NULL: none */
+        bool has_origin;
         const char *hex; /* the whole frame */
 };
 
@@ -39,6 +41,9 @@ static const struct hark_hello example_hello = {
 };
 
 static const struct hark_gap example_gap = {.n_lost = 3, .first = 12, .reason = 105};
+
+static const struct hark_queue example_queue = {.max_messages = 100, .max_size = 65536};
+static const struct hark_queue example_once = {.flags = HARK_QUEUE_ONCE_ONLY};
 
 static const struct frame_example frame_examples[] = {
         {.title = "hello",
@@ -111,9 +116,17 @@ static const struct frame_example frame_examples[] = {
         {.title = "subscribe",
          .header = {.type = HARK_FRAME_SUBSCRIBE, .id = 5},
          .name = "load.>",
-         .has_queue = true,
+         .queue = &example_queue,
          .hex = "c1012102 20000000 05000000 00000000 00000000 00000006 00000000 00000000 "
                 "6c6f6164 2e3e0000 14000000 03001000 64000000 00000000 00000100 00000000"},
+        {.title = "subscribe-in-group",
+         .header = {.type = HARK_FRAME_SUBSCRIBE, .id = 6},
+         .name = "jobs.>",
+         .queue = &example_once,
+         .group = "workers",
+         .hex = "c1012102 30000000 06000000 00000000 00000000 00000006 00000000 00000000 "
+                "6a6f6273 2e3e0000 1f000000 03001000 00000000 00020000 00000000 00000000 "
+                "04800700 776f726b 65727300 00000000"},
         {.title = "subscribed",
          .header = {.type = HARK_FRAME_SUBSCRIBED, .id = 5},
          .hex = "c1012300 00000000 05000000 00000000 00000000 00000000 00000000 00000000"},
@@ -129,6 +142,20 @@ static const struct frame_example frame_examples[] = {
          .payload = "[0.25]",
          .hex = "c1012000 0e000000 09000000 05000000 00000000 03000008 0b000000 00000000 "
                 "6c6f6164 2e6f6e65 5b302e32 355d0000"},
+        {.title = "publish-repeated",
+         .header = {.type = HARK_FRAME_PUBLISH,
+                    .flags = HARK_FLAG_REPEATED,
+                    .id = 10,
+                    .status = 6,
+                    .encoding = 5,
+                    .sequence = 2},
+         .name = "jobs.print",
+         .payload = "page 7",
+         .hex = "c1012020 16000000 0a000000 06000000 00000000 0500000a 02000000 00000000 "
+                "6a6f6273 2e707269 6e740000 00000000 70616765 20370000"},
+        {.title = "ack",
+         .header = {.type = HARK_FRAME_ACK, .status = 6, .sequence = 2},
+         .hex = "c1010600 00000000 00000000 06000000 00000000 00000000 02000000 00000000"},
         {.title = "gap",
          .header = {.type = HARK_FRAME_GAP, .status = 5},
          .name = "load.>",
@@ -158,18 +185,21 @@ static inline void write_example_origin(struct hark_extension_writer *writer)
 static inline size_t write_example_extensions(const struct frame_example *example, uint8_t *bytes)
 {
         struct hark_extension_writer writer;
-        uint8_t queue[HARK_EXTENSION_QUEUE_SIZE] = {0};
+        uint8_t queue[HARK_QUEUE_SIZE];
 
-        if (!example->error_text && !example->has_queue && !example->has_origin)
+        if (!example->error_text && !example->queue && !example->group && !example->has_origin)
                 return 0;
-        hark_store32(queue, 100);
-        hark_store64(queue + 8, 65536);
         hark_extensions_start(&writer, bytes);
         if (example->error_text)
                 hark_extensions_put(&writer, HARK_EXTENSION_ERROR_TEXT, example->error_text,
                                     strlen(example->error_text));
-        if (example->has_queue)
+        if (example->queue) {
+                hark_queue_encode(example->queue, queue);
                 hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, queue, sizeof(queue));
+        }
+        if (example->group)
+                hark_extensions_put(&writer, HARK_EXTENSION_GROUP, example->group,
+                                    strlen(example->group));
         if (example->has_origin)
                 write_example_origin(&writer);
         return hark_extensions_finish(&writer);

@@ -18,11 +18,11 @@
 /* A line taken apart. */
 struct words {
         uint64_t id, status, to, priority, encoding, sequence, total, at, us, fds, size;
-        uint64_t messages, bytes;                                      /* subscribe */
+        uint64_t messages, bytes, policy, wishes;                      /* subscribe */
         uint64_t lost, first, reason;                                  /* gap */
         uint64_t takes, keeps, calls, subscriptions, passes, instance; /* hello */
         uint8_t type, flags;
-        struct hark_span name, text, trace, chain, payload;
+        struct hark_span name, text, trace, chain, group, payload;
         bool has_text;
 };
 
@@ -37,11 +37,11 @@ struct key {
         }
 
 static const struct key keys[] = {
-        KEY(status),   KEY(to),    KEY(priority), KEY(encoding), KEY(sequence),
-        KEY(total),    KEY(at),    KEY(us),       KEY(fds),      KEY(size),
-        KEY(messages), KEY(bytes), KEY(lost),     KEY(first),    KEY(reason),
-        KEY(takes),    KEY(keeps), KEY(calls),    KEY(passes),   KEY(subscriptions),
-        KEY(instance),
+        KEY(status),   KEY(to),     KEY(priority), KEY(encoding), KEY(sequence),
+        KEY(total),    KEY(at),     KEY(us),       KEY(fds),      KEY(size),
+        KEY(messages), KEY(bytes),  KEY(lost),     KEY(first),    KEY(reason),
+        KEY(takes),    KEY(keeps),  KEY(calls),    KEY(passes),   KEY(subscriptions),
+        KEY(instance), KEY(policy), KEY(wishes),
 };
 
 struct flag {
@@ -56,6 +56,7 @@ static const struct flag flags[] = {
         {"one-way", HARK_FRAME_REQUEST, HARK_FLAG_ONE_WAY},
         {"waits", HARK_FRAME_REQUEST, HARK_FLAG_CALLER_WAITS},
         {"from-library", HARK_FRAME_ERROR, HARK_FLAG_FROM_LIBRARY},
+        {"repeated", HARK_FRAME_PUBLISH, HARK_FLAG_REPEATED},
 };
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
@@ -136,7 +137,8 @@ static bool take_plain(struct words *words, const char *word, size_t size)
 /* Returns behind the word; NULL: it is malformed. */
 static const char *take_word(struct words *words, const char *word)
 {
-        static const char text[] = "text=\"", trace[] = "trace=\"", chain[] = "chain=\"";
+        static const char text[] = "text=\"", trace[] = "trace=\"", chain[] = "chain=\"",
+                          group[] = "group=\"";
         size_t size = strcspn(word, " ");
 
         if (*word == '"')
@@ -149,6 +151,8 @@ static const char *take_word(struct words *words, const char *word)
                 words->has_text = true;
                 return take_quoted(&words->text, word + strlen(text) - 1);
         }
+        if (strncmp(word, group, strlen(group)) == 0)
+                return take_quoted(&words->group, word + strlen(group) - 1);
         return take_plain(words, word, size) ? word + size : NULL;
 }
 
@@ -238,22 +242,41 @@ static void put_origin(struct hark_extension_writer *writer, const struct words 
                                     words->trace.size);
 }
 
+static bool has_queue(const struct words *words)
+{
+        return words->messages > 0 || words->bytes > 0 || words->policy > 0 || words->wishes > 0;
+}
+
+static void put_queue(const struct words *words, struct hark_extension_writer *writer)
+{
+        struct hark_queue queue = {
+                .max_messages = (uint32_t)words->messages,
+                .policy = (uint8_t)words->policy,
+                .flags = (uint8_t)words->wishes,
+                .max_size = words->bytes,
+        };
+        uint8_t bytes[HARK_QUEUE_SIZE];
+
+        hark_queue_encode(&queue, bytes);
+        hark_extensions_put(writer, HARK_EXTENSION_QUEUE, bytes, sizeof(bytes));
+}
+
 static size_t put_extensions(const struct words *words, uint8_t *bytes)
 {
-        uint8_t queue[HARK_EXTENSION_QUEUE_SIZE] = {0};
-        bool has_queue = words->messages > 0 || words->bytes > 0;
         struct hark_extension_writer writer;
 
-        if (!words->has_text && !has_queue && words->chain.size == 0 && words->trace.size == 0)
+        if (!words->has_text && !has_queue(words) && words->chain.size == 0 &&
+            words->trace.size == 0 && !words->group.bytes)
                 return 0;
-        hark_store32(queue, (uint32_t)words->messages);
-        hark_store64(queue + 8, words->bytes);
         hark_extensions_start(&writer, bytes);
         if (words->has_text)
                 hark_extensions_put(&writer, HARK_EXTENSION_ERROR_TEXT, words->text.bytes,
                                     words->text.size);
-        if (has_queue)
-                hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, queue, sizeof(queue));
+        if (has_queue(words))
+                put_queue(words, &writer);
+        if (words->group.bytes)
+                hark_extensions_put(&writer, HARK_EXTENSION_GROUP, words->group.bytes,
+                                    words->group.size);
         put_origin(&writer, words);
         return hark_extensions_finish(&writer);
 }
@@ -330,8 +353,9 @@ static void add_span(struct line *line, const char *before, struct hark_span spa
 static void fill_words(struct words *words, const struct hark_header *header,
                        const struct hark_frame *frame)
 {
-        bool has_to = header->type == HARK_FRAME_PUBLISH || header->type == HARK_FRAME_GAP;
-        struct hark_span queue;
+        bool has_to = header->type == HARK_FRAME_PUBLISH || header->type == HARK_FRAME_GAP ||
+                      header->type == HARK_FRAME_ACK;
+        struct hark_queue queue;
 
         *words = (struct words){
                 .status = has_to ? 0 : header->status,
@@ -345,10 +369,11 @@ static void fill_words(struct words *words, const struct hark_header *header,
         };
         if (frame->payload.size > QUOTED_MAX && header->type != HARK_FRAME_HELLO)
                 words->size = frame->payload.size;
-        if (hark_extension_find(frame->extensions, HARK_EXTENSION_QUEUE, &queue)) {
-                words->messages = hark_load32(queue.bytes);
-                words->bytes = hark_load64(queue.bytes + 8);
-        }
+        hark_queue_find(frame->extensions, &queue);
+        words->messages = queue.max_messages;
+        words->bytes = queue.max_size;
+        words->policy = queue.policy;
+        words->wishes = queue.flags;
 }
 
 static void fill_gap(struct words *words, struct hark_span payload)
@@ -407,6 +432,8 @@ static void add_extensions(struct line *line, struct hark_span extensions)
                 add_chain(line, value);
         if (hark_extension_find(extensions, HARK_EXTENSION_TRACE, &value))
                 add_span(line, " trace=", value);
+        if (hark_extension_find(extensions, HARK_EXTENSION_GROUP, &value))
+                add_span(line, " group=", value);
 }
 
 const char *frame_to_text(const uint8_t *bytes, char text[FRAME_LINE_SIZE])

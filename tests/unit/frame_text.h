@@ -13,12 +13,15 @@
  *         subscribe #5 messages=100 bytes=65536 load.>
  *         publish #9 to=5 sequence=11 load.one "[0.25]"
  *         request #2 waits chain="7 12!a 13-b" trace="x" clock.Now
+ *         subscribe #6 wishes=2 jobs.> group="workers"
+ *         publish #10 to=6 sequence=1 repeated jobs.print "x"
+ *         ack to=6 sequence=1
  *         gap to=5 lost=3 first=12 reason=105 load.>
  *
  * (a chain: its number, and for each hop instance, ! if it waits or else -, and name)
  *
  * The type, then words in any order: #ID, KEY=NUMBER, flags, a name, text="..." (the words of an
- * error), "..." (the payload; for a long one size=NUMBER makes up as many bytes). There are no escapes.
+ * error), group="...", "..." (the payload; for a long one size=NUMBER makes up as many bytes). There are no escapes.
  */
 
 #include <stddef.h>

@@ -42,6 +42,16 @@ static int on_publication(hark_peer *peer, const char *topic, hark_message *mess
         return talk->publication_status;
 }
 
+static void on_unconfirmed(hark_server *server, const char *group, const char *topic,
+                           hark_message *message, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        (void)server;
+        conversation_tell(&talk->conversation, "unconfirmed: %s %s %zu", group, topic,
+                          hark_message_size(message));
+}
+
 static unsigned number_of(const struct server_talk *talk, const hark_request *request)
 {
         for (unsigned i = 1; i <= talk->n_kept; i++)
@@ -227,6 +237,7 @@ void server_talk_begin(struct server_talk *talk, const struct hark_server_params
         params.on_leave = on_leave;
         params.on_accept = has_hooks ? on_accept : NULL;
         params.on_publication = has_hooks ? on_publication : NULL;
+        params.on_unconfirmed = on_unconfirmed;
         ck_assert_int_eq(hark_server_new(talk->conversation.loop, &params, &talk->server), 0);
         ck_assert_int_eq(hark_server_handle(talk->server, "echo", on_echo, talk), 0);
         ck_assert_int_eq(hark_server_handle(talk->server, "forget", on_forget, talk), 0);

@@ -24,6 +24,7 @@
  *         accept: NAME
  *         publication: TOPIC SIZE
  *         leave: RESULT
+ *         unconfirmed: GROUP TOPIC SIZE
  *         not done: RESULT                                     of a verb
  */
 

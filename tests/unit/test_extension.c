@@ -56,5 +56,28 @@ START_TEST(extensions_never_grow_beyond_what_a_reader_keeps)
 }
 END_TEST
 
-FIXTURE_MAIN("extension", of_two_extensions_with_one_id_the_first_counts,
+START_TEST(what_a_queue_is_wished_to_be_is_read_as_written)
+{
+        const struct hark_queue queue = {7, 2, HARK_QUEUE_ONCE_ONLY, (uint64_t)1 << 40};
+        uint8_t bytes[64], encoded[HARK_QUEUE_SIZE];
+        struct hark_extension_writer writer;
+        struct hark_queue found;
+
+        hark_queue_encode(&queue, encoded);
+        hark_extensions_start(&writer, bytes);
+        hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, encoded, sizeof(encoded));
+        hark_extensions_finish(&writer);
+        hark_queue_find((struct hark_span){bytes + 4, hark_load32(bytes)}, &found);
+        ck_assert_uint_eq(found.max_messages, 7);
+        ck_assert_uint_eq(found.policy, 2);
+        ck_assert_uint_eq(found.flags, HARK_QUEUE_ONCE_ONLY);
+        ck_assert_uint_eq(found.max_size, (uint64_t)1 << 40);
+        hark_queue_find((struct hark_span){NULL, 0}, &found);
+        ck_assert_uint_eq(found.max_messages, 0);
+        ck_assert_uint_eq(found.max_size, 0);
+}
+END_TEST
+
+FIXTURE_MAIN("extension", what_a_queue_is_wished_to_be_is_read_as_written,
+             of_two_extensions_with_one_id_the_first_counts,
              extensions_never_grow_beyond_what_a_reader_keeps)

@@ -199,6 +199,9 @@ static const struct split_refusal split_refusals[] = {
          BODY("\4\0\0\0\1\x80\0\0")},
         {"a queue extension of less than 16 bytes", EXTENSIONS(HARK_FRAME_PING),
          BODY("\4\0\0\0\3\0\0\0")},
+        {"a malformed name of a group", EXTENSIONS(HARK_FRAME_REPLY), BODY("\4\0\0\0\4\x80\0\0")},
+        {"a malformed name of a group", EXTENSIONS(HARK_FRAME_PING),
+         BODY("\7\0\0\0\4\x80\3\0a.*\0\0\0\0\0")},
         {"an empty fragment", MORE(HARK_FRAME_REPLY, 8), BODY("")},
         {"a first fragment with all of its message", MORE(HARK_FRAME_REPLY, 8), BODY("12345678")},
 };
