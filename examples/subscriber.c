@@ -50,7 +50,8 @@ int main(int argc, char **argv)
         const char *address = argc > 1 ? argv[1] : "unix:@clock";
         const char *filter = argc > 2 ? argv[2] : ">";
         struct subscriber self = {.n_wanted = argc > 3 ? strtoul(argv[3], NULL, 10) : 0};
-        int r = hark_connect(NULL, address, NULL, &self.client);
+        struct hark_client_params params = {.is_one_shot = true}; /* ends with the publisher */
+        int r = hark_connect(NULL, address, &params, &self.client);
 
         if (r == 0)
                 r = hark_subscribe(self.client, filter, on_notification, &self, NULL,

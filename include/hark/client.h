@@ -20,7 +20,8 @@
  *         -ECANCELED    hark_cancel(); or, sent or not, the client was let go of, its parent has ended
  *                       (hark_payload.parent), or hark_loop_stop() or a signal ended the wait
  *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out
- *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is
+ *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is; with
+ *                       hark_client_params.wait_ms it waited for a connection in vain
  *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less bytes
  *         -EDQUOT       the same, of fds
  *
@@ -34,7 +35,7 @@
  *         -EDQUOT       too many calls in flight, subscriptions, or fds in one message
  *         -EOPNOTSUPP   fds on a transport that carries none
  *         -EBADF        one of the fds is not open; -EMFILE: none is left to duplicate it to
- *         -ENOTCONN     the client is closed
+ *         -ENOTCONN     there is no connection, and it may not wait for one (wait_ms)
  *
  * A call inside a handler is made on behalf of the request that is handled, one with a parent on behalf
  * of that: until that is answered the call takes the time that is left of it, if that is less, and the
@@ -52,7 +53,8 @@ extern "C" {
 enum hark_state {
         HARK_CONNECTING = 1,
         HARK_CONNECTED = 2,
-        HARK_CLOSED = 4 /* not reached, or lost; the client is of no more use */
+        HARK_RETRYING = 3, /* lost, or not reached yet; tries again with back-off */
+        HARK_CLOSED = 4    /* gave up; the client is of no more use */
 };
 
 /** Limits on what the other side can make this process hold, per connection. 0: the default. */
@@ -71,12 +73,15 @@ struct hark_limits {
         uint64_t reserved[4];    /**< zero */
 };
 
-/** A client's rarer wishes. All zeros: connect now or fail, offer nothing. */
+/**
+ * A client's rarer wishes. All zeros: connect now or fail, connect again for ever, offer nothing.
+ */
 struct hark_client_params {
         /**
          * Told of every change of state but the one that hark_client_unref() makes; reason is why the
-         * connection ended, as -errno (those of hark_connect(), and -ECONNRESET: it was lost, -EDQUOT:
-         * the other side made us queue too much), 0 after a goodbye.
+         * connection ended, or was not made, as -errno (those of hark_connect(), and -ECONNRESET: it
+         * was lost, -EDQUOT: the other side made us queue too much), 0 after a goodbye and when it is
+         * connected. Of changes that took turns while no callback could run, the last are told.
          */
         void (*on_state)(hark_client *client, int state, int reason, void *userdata);
         /** Told once the outgoing queue has room again after an -EAGAIN. */
@@ -89,12 +94,19 @@ struct hark_client_params {
          */
         void (*on_refused)(hark_client *client, const char *name, int status,
                            const hark_message *message, void *userdata);
-        void *userdata;      /**< for the three above */
-        const char *name;    /**< as the server's side sees it, at most 255 bytes of it; NULL: the
+        void *userdata;   /**< for the three above */
+        const char *name; /**< as the server's side sees it, at most 255 bytes of it; NULL: the
                                         program's */
+        const char *const *alternatives; /**< further addresses, NULL-terminated: the first that
+                                        serves is taken; NULL: none */
         hark_server *serves; /**< answers what the other side asks, which it sees as a peer; kept;
                                         on the same loop, which so must be given */
-        int attempt_ms;      /**< for connecting, handshake included; 0: 5000 */
+        int wait_ms;         /**< how long connecting, and a call without a connection, wait for a
+                                        server; 0: not at all; HARK_FOREVER */
+        int attempt_ms;      /**< for one attempt to connect, handshake included; 0: 5000 */
+        int retry_min_ms;    /**< between attempts, at first; it doubles; 0: 20 */
+        int retry_max_ms;    /**< and at the most; 0: 2000 */
+        bool is_one_shot;    /**< do not connect again when the connection is lost */
         int spin_us;         /**< waits poll so long before they sleep, while that pays; 0: 50,
                                         -1: never */
         int ping_ms;         /**< give up a silent server after so long; 0: never */
@@ -105,19 +117,21 @@ struct hark_client_params {
 /**
  * Connects to a server.
  *
- * Blocks only without a loop, and in the resolver for `tcp:` with a name.
+ * Blocks only without a loop, and in the resolver for `tcp:` with a name, which is
+ * resolved once.
  *
  * @param loop runs the callbacks, and is kept by the client. NULL: the client makes its own, see
  *        hark_client_loop(), and this function waits until the connection stands.
  * @param address such as "unix:/run/clock.sock", see hark-addresses(7)
  * @param params may be NULL; copied
  * @param ret_client yours to let go of with hark_client_unref()
- * @return 0: connected; with a loop: connecting, on_state tells the rest.
+ * @return 0: connected; with a loop: connecting, on_state tells the rest. The errors, with wait_ms,
+ *         where waiting would be in vain: all but those of an absent, full or silent server.
  *         -EINVAL: the address is malformed, hark_address_check() says where.
  *         -EPROTONOSUPPORT: no such transport. -EOPNOTSUPP: it cannot be connected to.
  *         -ENOENT, -ECONNREFUSED: nobody listens there. -EACCES: not allowed to connect, or
  *         refused by the server. -EPERM: whoever serves it is not who may (see uid= in
- *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer.
+ *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer, or wait_ms is over.
  *         -EPROTO: it does not speak hark. -ECONNRESET: it closed the connection without a word.
  *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
  *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_INVALID_ARGUMENT -EPROTO,
@@ -166,8 +180,8 @@ HARK_API int hark_client_state(const hark_client *client);
  *
  * @param client must not be NULL
  * @param timeout_ms 0 to HARK_FOREVER
- * @return 0; -ETIMEDOUT; -ECONNRESET, -ENOTCONN: some of it may not have arrived; -ECANCELED: a
- *         stop or a signal ended the wait.
+ * @return 0; -ETIMEDOUT; -ECONNRESET: some of it may not have arrived; -ENOTCONN: there is no
+ *         connection; -ECANCELED: a stop or a signal ended the wait.
  */
 HARK_API int hark_client_flush(hark_client *client, int timeout_ms);
 
@@ -243,7 +257,8 @@ enum hark_notification_kind {
         HARK_NOTIFICATION = 1, /* topic, message, sequence */
         HARK_GAP = 2,         /* n_lost notifications of topic did not arrive; reason of the last of
                                  them: -ENOBUFS this subscriber was too slow, -ECONNRESET the
-                                 connection was lost, -EMSGSIZE larger than this client takes,
+                                 connection was lost, HARK_UNAVAILABLE the server had said goodbye,
+                                 and this subscription stands again, -EMSGSIZE larger than this client takes,
                                  -EOPNOTSUPP or -EDQUOT its fds could not be carried */
         HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */
 };
@@ -255,8 +270,9 @@ struct hark_notification {
         const char *topic;     /**< never NULL; the filter where no single topic is meant */
         hark_message *message; /**< HARK_NOTIFICATION: what was published; HARK_UNSUBSCRIBED by the
                                     server: its words for hark_reason(); else NULL; borrowed */
-        uint64_t sequence; /**< numbers what this subscription matched, one by one from 1, in the
-                                    order it was published; for HARK_GAP the first one lost */
+        uint64_t sequence; /**< numbers what this subscription matched, one by one from 1 on each
+                                    connection, in the order it was published; for HARK_GAP the first
+                                    one lost */
         uint64_t n_lost;   /**< HARK_GAP: how many; UINT64_MAX: unknown */
         bool is_repeated;  /**< HARK_NOTIFICATION: another member of the group may have seen it */
 };
@@ -284,7 +300,9 @@ struct hark_subscribe_params {
 };
 
 /**
- * Subscribes to every topic that @p filter matches.
+ * Subscribes to every topic that @p filter matches. Survives the loss of a connection: it stands again
+ * on the next one, with the same id, after one HARK_GAP of unknown size, and numbers begin at 1 again.
+ * Made while there is no connection, it stands on the next one.
  *
  * @param client must not be NULL
  * @param filter dot-separated tokens; `*` is one token, `>` at the end is one or more
@@ -293,10 +311,10 @@ struct hark_subscribe_params {
  * @param params may be NULL; copied
  * @param ret_id for hark_unsubscribe(); may be NULL
  * @return 0: @p on_notification is called until HARK_UNSUBSCRIBED, whose reason is -ECANCELED for
- *         hark_unsubscribe() and hark_client_unref(), -ECONNRESET when the connection is lost, after
- *         a HARK_GAP of unknown size, -ENOTCONN if it was never made, HARK_UNAVAILABLE when the server
- *         said goodbye, or a status with which the server refuses. Negative, see the top of this file:
- *         it will not be called.
+ *         hark_unsubscribe() and hark_client_unref(), or a status with which the server refuses; of a
+ *         client that connects no more (is_one_shot, or refused for good) -ECONNRESET when the connection
+ *         was lost, after a HARK_GAP of unknown size, -ENOTCONN if it never stood, HARK_UNAVAILABLE when
+ *         the server said goodbye. Negative, see the top of this file: it will not be called.
  */
 HARK_API int hark_subscribe(hark_client *client, const char *filter,
                             hark_on_notification *on_notification, void *userdata,

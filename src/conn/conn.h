@@ -176,6 +176,9 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
 
 /* What hark_conn_send() of so large a payload, with so many fds, would return now, but for -ENOMEM. */
 int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds);
+/* Queues a message that was made before, whatever waits already: it was let in once. Takes it over if
+ * this returns 0; else as hark_conn_send(). */
+int hark_conn_send_outgoing(struct hark_conn *conn, struct hark_outgoing *outgoing);
 
 /* As hark_conn_send() for a short answer of the library's own: not bound by the queue's limit. A peer
  * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */

@@ -59,6 +59,7 @@ struct hark_send {
         uint64_t deadline_ns;               /* HARK_NEVER: none */
         struct hark_outgoing_group *group;
         bool is_control; /* the library's own, for which no limit of the queue counts */
+        bool is_again;   /* nor for this, which was let in before, on another connection */
 };
 
 void hark_outgoing_group_init(struct hark_outgoing_group *group);

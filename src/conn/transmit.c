@@ -141,23 +141,30 @@ static int check_fds(const struct hark_conn *conn, size_t n_fds)
         return n_fds <= most && n_fds <= HARK_PORT_FDS ? 0 : -EDQUOT;
 }
 
-/* What the other side takes is known from its hello on. */
-int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds)
+/* Whether the other side takes so much; what it takes is known from its hello on. */
+static int check_size(const struct hark_conn *conn, size_t size, size_t n_fds)
 {
-        int r;
-
         if (!hark_conn_can_send(conn))
                 return -ENOTCONN;
         if (size > HARK_FRAME_MAX - HARK_PREFIX_MAX ||
             (hark_conn_has_greeted(conn) && size > conn->peer.message_size))
                 return -EMSGSIZE;
-        r = check_fds(conn, n_fds);
-        if (r < 0)
-                return r;
+        return check_fds(conn, n_fds);
+}
+
+static int check_room(struct hark_conn *conn)
+{
         if (conn->writer.queued_size < conn->limits.queue_size)
                 return 0;
         conn->is_starved = true;
         return -EAGAIN;
+}
+
+int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds)
+{
+        int r = check_size(conn, size, n_fds);
+
+        return r < 0 ? r : check_room(conn);
 }
 
 /* Called with what queueing returned. */
@@ -175,9 +182,21 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
         size_t n_fds = send->message   ? send->message->n_fds_left
                        : send->payload ? send->payload->n_fds
                                        : 0;
-        int r = hark_conn_check_send(conn, size, n_fds);
+        int r = check_size(conn, size, n_fds);
 
+        if (r == 0 && !send->is_again)
+                r = check_room(conn);
         return r < 0 ? r : flush_soon(conn, hark_writer_queue(&conn->writer, send, slot));
+}
+
+int hark_conn_send_outgoing(struct hark_conn *conn, struct hark_outgoing *outgoing)
+{
+        int r = check_size(conn, outgoing->payload_size, outgoing->header.n_fds);
+
+        if (r < 0)
+                return r;
+        hark_writer_put(&conn->writer, outgoing);
+        return flush_soon(conn, 0);
 }
 
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)

@@ -82,6 +82,20 @@ void hark_writer_done(struct hark_writer *writer)
         writer->current.outgoing = NULL;
 }
 
+static void put_at(struct hark_writer *writer, struct hark_outgoing *outgoing,
+                   struct hark_list *position)
+{
+        if (position == &writer->queue[outgoing->header.priority])
+                outgoing->number = ++writer->n_queued;
+        else
+                outgoing->number = hark_container_of(position, struct hark_outgoing, link)->number;
+        hark_list_insert_before(position, &outgoing->link);
+        writer->filled |= 1u << outgoing->header.priority;
+        writer->queued_size += outgoing->charge;
+        if (outgoing->is_control)
+                writer->control_size += outgoing->charge;
+}
+
 static int queue_at(struct hark_writer *writer, const struct hark_send *send,
                     struct hark_list *position, struct hark_outgoing **slot)
 {
@@ -90,15 +104,7 @@ static int queue_at(struct hark_writer *writer, const struct hark_send *send,
 
         if (r < 0)
                 return r;
-        if (position == &writer->queue[send->priority])
-                outgoing->number = ++writer->n_queued;
-        else
-                outgoing->number = hark_container_of(position, struct hark_outgoing, link)->number;
-        hark_list_insert_before(position, &outgoing->link);
-        writer->filled |= 1u << send->priority;
-        writer->queued_size += outgoing->charge;
-        if (outgoing->is_control)
-                writer->control_size += outgoing->charge;
+        put_at(writer, outgoing, position);
         hark_outgoing_attach(outgoing, send, slot);
         return 0;
 }
@@ -121,6 +127,11 @@ int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send 
         if (first != queue && hark_container_of(first, struct hark_outgoing, link)->has_begun)
                 first = first->next;
         return queue_at(writer, send, first, slot);
+}
+
+void hark_writer_put(struct hark_writer *writer, struct hark_outgoing *outgoing)
+{
+        put_at(writer, outgoing, &writer->queue[outgoing->header.priority]);
 }
 
 void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing)

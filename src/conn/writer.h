@@ -89,6 +89,9 @@ int hark_writer_queue(struct hark_writer *writer, const struct hark_send *send,
 int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send *send,
                              struct hark_outgoing *position, struct hark_outgoing **slot);
 
+/* Queues a message that was made before, behind the others of its priority. */
+void hark_writer_put(struct hark_writer *writer, struct hark_outgoing *outgoing);
+
 /* Takes back what has not begun to leave. Clears its slot. */
 void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing);
 

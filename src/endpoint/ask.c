@@ -130,16 +130,16 @@ int hark_client_flush(hark_client *client, int timeout_ms)
 
         if (!client || timeout_ms < 0)
                 return -EINVAL;
-        if (!client->conn)
+        if (!hark_client_is_connected(client))
                 return -ENOTCONN;
         r = hark_conn_ping(client->conn, &client->ping_id);
         if (r < 0)
                 return r;
         client->is_flushed = false;
         r = wait_until(client, &client->is_flushed, hark_deadline_ns(timeout_ms));
+        if (r == 0 && client->ping_id != 0)
+                r = -ECONNRESET;
         client->ping_id = 0;
-        if (r == 0 && !client->conn)
-                return -ECONNRESET;
         return r;
 }
 
@@ -217,7 +217,7 @@ int hark_publish(hark_client *client, const char *topic, struct hark_payload pay
 
         if (r < 0)
                 return r;
-        if (!client->conn)
+        if (!hark_client_is_connected(client))
                 return -ENOTCONN;
         send.id = hark_conn_next_id(client->conn);
         send.name = topic;

@@ -2,7 +2,7 @@
 
 /* See subscriptions.h. */
 
-#include "pubsub/subscriptions.h"
+#include "pubsub/subscription.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,247 +11,10 @@
 #include "base/bytes.h"
 #include "base/cleanup.h"
 #include "names/name.h"
-#include "pubsub/confirm.h"
 
 /* The queue's wishes and the name of a group, each with its head. */
 #define SUBSCRIBE_EXTENSIONS_MAX \
         ((size_t)HARK_EXTENSIONS_HEAD_SIZE + 4 + HARK_QUEUE_SIZE + 4 + HARK_NAME_MAX + 8)
-
-/* What did not arrive. */
-struct loss {
-        uint64_t first, n_lost;
-        int reason;
-        struct hark_span topic; /* empty: of several */
-        uint8_t priority;
-};
-
-struct delivery;
-
-struct subscription {
-        unsigned n_refs; /* its owner's until it has ended, and one for each queued delivery */
-        struct hark_map_node node;
-        struct hark_list link;
-        struct hark_subscriptions *subscriptions;
-        uint64_t id;
-        uint64_t highest; /* number of what came, or was reported lost */
-        hark_on_notification *on_notification;
-        void *userdata;
-        bool is_standing; /* the other side has confirmed it */
-        bool is_muted;    /* unsubscribed: nothing but the end is told any more */
-        bool is_member;   /* of a group: what it was told it confirms */
-        bool is_telling;  /* its callback runs */
-        struct hark_confirmations confirmations;
-        struct delivery *open_gap; /* the last that is queued, if it is a gap: it may still grow */
-        struct hark_task end_task;
-        int end_reason;
-        hark_message *end_message;
-        char filter[]; /* NUL-terminated */
-};
-
-/* One notification or gap on its way to the callback. */
-struct delivery {
-        struct hark_task task;
-        struct subscription *subscription;
-        struct hark_conn *conn; /* what charge is released to */
-        struct hark_charge charge;
-        hark_message *message; /* NOTIFICATION */
-        struct hark_notification notification;
-        char topic[HARK_NAME_MAX + 1]; /* GAP */
-};
-
-_Static_assert(sizeof(struct delivery) <= HARK_BLOCK_SIZE, "a delivery is one block of the pool");
-
-static void unref_subscription(struct subscription *subscription)
-{
-        if (--subscription->n_refs == 0)
-                free(subscription);
-}
-
-static void tell(struct subscription *subscription, const struct hark_notification *notification)
-{
-        subscription->on_notification(notification, subscription->userdata);
-}
-
-/* --- deliveries ---------------------------------------------------------------------------------- */
-
-static void send_unsubscribe(struct hark_conn *conn, uint64_t id)
-{
-        struct hark_send send = {
-                .type = HARK_FRAME_UNSUBSCRIBE,
-                .id = (uint32_t)id,
-                .deadline_ns = HARK_NEVER,
-        };
-
-        if (conn)
-                hark_conn_send_control(conn, &send);
-}
-
-/* What has been told, or is reported as lost, goes to no other member of the group. */
-static void confirm(struct subscription *subscription, struct hark_conn *conn, uint64_t sequence,
-                    uint8_t priority)
-{
-        struct hark_confirmation confirmation = {(uint32_t)sequence, priority};
-
-        hark_confirm(&subscription->confirmations, conn, (uint32_t)subscription->id, confirmation);
-}
-
-static void free_delivery(struct delivery *delivery)
-{
-        struct hark_pool *pool = hark_loop_block_pool(delivery->conn->loop);
-
-        hark_message_unref(delivery->message);
-        hark_conn_release(delivery->conn, delivery->charge);
-        hark_conn_unref(delivery->conn);
-        hark_pool_put(pool, delivery);
-}
-
-/*
- * A member that unsubscribes in its callback leaves when that has returned and is confirmed: else what
- * it has dealt with would go to another. The delivery goes first, so that there is a block for the ack.
- */
-static void tell_member(struct subscription *subscription, struct delivery *delivery)
-{
-        struct hark_conn *conn = hark_conn_ref(delivery->conn);
-        uint64_t sequence = delivery->notification.sequence;
-        bool is_notification = delivery->message;
-        uint8_t priority = is_notification ? delivery->message->priority : 0;
-
-        subscription->is_telling = true;
-        tell(subscription, &delivery->notification);
-        subscription->is_telling = false;
-        free_delivery(delivery);
-        if (is_notification)
-                confirm(subscription, conn, sequence, priority);
-        if (subscription->is_muted)
-                send_unsubscribe(conn, subscription->id);
-        hark_conn_unref(conn);
-}
-
-static void run_delivery(struct hark_task *task)
-{
-        struct delivery *delivery = hark_container_of(task, struct delivery, task);
-        struct subscription *subscription = delivery->subscription;
-
-        if (subscription->open_gap == delivery)
-                subscription->open_gap = NULL;
-        if (subscription->is_member && !subscription->is_muted) {
-                tell_member(subscription, delivery);
-        } else {
-                if (!subscription->is_muted)
-                        tell(subscription, &delivery->notification);
-                free_delivery(delivery);
-        }
-        unref_subscription(subscription);
-}
-
-/* NULL: no memory. */
-static struct delivery *new_delivery(struct subscription *subscription, uint8_t priority)
-{
-        struct hark_subscriptions *all = subscription->subscriptions;
-        struct delivery *delivery = hark_pool_take(hark_loop_block_pool(all->loop));
-
-        if (!delivery)
-                return NULL;
-        delivery->subscription = subscription;
-        delivery->conn = hark_conn_ref(all->conn);
-        delivery->charge = (struct hark_charge){.size = 0};
-        delivery->message = NULL;
-        subscription->n_refs++;
-        hark_task_init(&delivery->task, run_delivery, all->owner);
-        delivery->task.priority = priority;
-        return delivery;
-}
-
-static void queue_delivery(struct delivery *delivery)
-{
-        hark_loop_queue_callback(delivery->subscription->subscriptions->loop, &delivery->task);
-}
-
-/* In time for what it has to come before. */
-static void requeue_delivery(struct delivery *delivery, uint8_t priority)
-{
-        hark_task_cancel(&delivery->task);
-        delivery->task.priority = priority;
-        queue_delivery(delivery);
-}
-
-/* The topic is named if all that is lost had this one, else the filter. */
-static void name_gap(struct delivery *gap, struct hark_span topic)
-{
-        const char *filter = gap->subscription->filter;
-
-        if (topic.size == 0)
-                topic = (struct hark_span){(const uint8_t *)filter, strlen(filter)};
-        memcpy(gap->topic, topic.bytes, topic.size);
-        gap->topic[topic.size] = '\0';
-}
-
-static bool is_named(const struct delivery *gap, struct hark_span topic)
-{
-        return strlen(gap->topic) == topic.size && memcmp(gap->topic, topic.bytes, topic.size) == 0;
-}
-
-/* One gap for all that is lost in a row, so that what is lost costs nothing however much it is. */
-static void grow_gap(struct delivery *gap, const struct loss *loss)
-{
-        struct hark_notification *notification = &gap->notification;
-        struct hark_span several = {NULL, 0};
-
-        if (!is_named(gap, loss->topic))
-                name_gap(gap, several);
-        if (loss->priority > gap->task.priority)
-                requeue_delivery(gap, loss->priority);
-        notification->reason = loss->reason;
-        if (loss->n_lost > UINT64_MAX - notification->n_lost)
-                notification->n_lost = UINT64_MAX;
-        else
-                notification->n_lost += loss->n_lost;
-}
-
-/* Without memory even for this, the loss goes unreported: there is nothing left to report it in. */
-static void report_loss(struct subscription *subscription, const struct loss *loss)
-{
-        struct delivery *gap = subscription->open_gap;
-
-        if (!gap) {
-                gap = new_delivery(subscription, loss->priority);
-                if (!gap)
-                        return;
-                name_gap(gap, loss->topic);
-                gap->notification = (struct hark_notification){
-                        .kind = HARK_GAP,
-                        .topic = gap->topic,
-                        .sequence = loss->first,
-                };
-                subscription->open_gap = gap;
-                queue_delivery(gap);
-        }
-        grow_gap(gap, loss);
-}
-
-static bool deliver(struct subscription *subscription, uint64_t sequence,
-                    struct hark_received *received)
-{
-        struct delivery *delivery = NULL;
-
-        if (received->message)
-                delivery = new_delivery(subscription, received->header->priority);
-
-        if (!delivery)
-                return false;
-        subscription->open_gap = NULL;
-        delivery->message = received->message;
-        delivery->charge = received->charge;
-        delivery->notification = (struct hark_notification){
-                .kind = HARK_NOTIFICATION,
-                .topic = received->message->name,
-                .message = received->message,
-                .sequence = sequence,
-                .is_repeated = received->header->flags & HARK_FLAG_REPEATED,
-        };
-        queue_delivery(delivery);
-        return true;
-}
 
 /* The count that these low 32 bits belong to: the one nearest to the highest so far, on either side
  * of it, because notifications of another priority may overtake. */
@@ -268,35 +31,37 @@ static void drop(struct hark_subscriptions *subscriptions, struct hark_received 
         hark_conn_release(subscriptions->conn, received->charge);
 }
 
-static void take_notification(struct subscription *subscription, struct hark_received *received)
+static void take_notification(struct hark_subscription *subscription,
+                              struct hark_received *received)
 {
         uint64_t sequence = widen(subscription->highest, received->header->sequence);
-        struct loss loss = {sequence, 1, -ENOBUFS, received->name, received->header->priority};
+        struct hark_loss loss = {sequence, 1, -ENOBUFS, received->name, received->header->priority};
 
         if (sequence > subscription->highest)
                 subscription->highest = sequence;
-        if (deliver(subscription, sequence, received))
+        if (hark_subscription_deliver(subscription, sequence, received))
                 return;
-        report_loss(subscription, &loss);
+        hark_subscription_report(subscription, &loss);
         drop(subscription->subscriptions, received);
         if (subscription->is_member)
-                confirm(subscription, subscription->subscriptions->conn, sequence, loss.priority);
+                hark_subscription_confirm(subscription, subscription->subscriptions->conn, sequence,
+                                          loss.priority);
 }
 
-static void take_gap(struct subscription *subscription, struct hark_received *received)
+static void take_gap(struct hark_subscription *subscription, struct hark_received *received)
 {
         struct hark_subscriptions *all = subscription->subscriptions;
         struct hark_span payload = {hark_message_data(received->message),
                                     hark_message_size(received->message)};
         const char *why = NULL;
         struct hark_gap gap;
-        struct loss loss;
+        struct hark_loss loss;
         int r = hark_gap_decode(payload, &gap, &why);
 
         if (r == 0) {
-                loss = (struct loss){gap.first, gap.n_lost, -(int)gap.reason, received->name,
-                                     received->header->priority};
-                report_loss(subscription, &loss);
+                loss = (struct hark_loss){gap.first, gap.n_lost, -(int)gap.reason, received->name,
+                                          received->header->priority};
+                hark_subscription_report(subscription, &loss);
                 if (gap.n_lost != UINT64_MAX && gap.first + gap.n_lost - 1 > subscription->highest)
                         subscription->highest = gap.first + gap.n_lost - 1;
         }
@@ -307,7 +72,8 @@ static void take_gap(struct subscription *subscription, struct hark_received *re
 
 static void run_end(struct hark_task *task)
 {
-        struct subscription *subscription = hark_container_of(task, struct subscription, end_task);
+        struct hark_subscription *subscription =
+                hark_container_of(task, struct hark_subscription, end_task);
         hark_message *message = subscription->end_message;
         struct hark_notification end = {
                 .kind = HARK_UNSUBSCRIBED,
@@ -317,13 +83,14 @@ static void run_end(struct hark_task *task)
                 .sequence = subscription->highest,
         };
 
-        tell(subscription, &end);
+        hark_subscription_tell(subscription, &end);
         hark_message_unref(message);
-        unref_subscription(subscription);
+        hark_subscription_unref(subscription);
 }
 
 /* message: the other side's words, handed over; may be NULL. */
-static void end_subscription(struct subscription *subscription, int reason, hark_message *message)
+static void end_subscription(struct hark_subscription *subscription, int reason,
+                             hark_message *message)
 {
         struct hark_subscriptions *all = subscription->subscriptions;
 
@@ -331,16 +98,31 @@ static void end_subscription(struct subscription *subscription, int reason, hark
         hark_list_remove(&subscription->link);
         subscription->end_reason = reason;
         subscription->end_message = message;
+        if (hark_task_is_queued(&subscription->away_task)) {
+                hark_task_cancel(&subscription->away_task);
+                hark_subscription_unref(subscription);
+        }
         hark_loop_queue_end(all->loop, &subscription->end_task);
 }
 
-static void take_subscribed(struct subscription *subscription, struct hark_received *received)
+/* It comes before all that will: what came before has been told, see begin_away(). */
+static void stand(struct hark_subscription *subscription)
+{
+        subscription->is_standing = subscription->has_stood = true;
+        if (subscription->owed.n_lost == 0 ||
+            !hark_subscription_report(subscription, &subscription->owed))
+                return;
+        subscription->owed.n_lost = 0;
+        subscription->open_gap = NULL; /* what is lost from now on has other numbers */
+}
+
+static void take_subscribed(struct hark_subscription *subscription, struct hark_received *received)
 {
         uint32_t status = received->header->status;
 
         hark_conn_release(subscription->subscriptions->conn, received->charge);
         if (status == 0) {
-                subscription->is_standing = true;
+                stand(subscription);
                 hark_message_unref(received->message);
                 return;
         }
@@ -350,12 +132,18 @@ static void take_subscribed(struct subscription *subscription, struct hark_recei
 
 /* --- the beginning -------------------------------------------------------------------------------- */
 
-static struct subscription *new_subscription(struct hark_subscriptions *subscriptions,
-                                             const char *filter,
-                                             hark_on_notification *on_notification, void *userdata)
+static void run_away(struct hark_task *task);
+
+static struct hark_subscription *new_subscription(struct hark_subscriptions *subscriptions,
+                                                  const char *filter,
+                                                  hark_on_notification *on_notification,
+                                                  void *userdata,
+                                                  const struct hark_subscribe_params *params)
 {
         size_t size = strlen(filter) + 1;
-        struct subscription *subscription = calloc(1, sizeof(*subscription) + size);
+        size_t group_size = params && params->group ? strlen(params->group) + 1 : 0;
+        struct hark_subscription *subscription =
+                calloc(1, sizeof(*subscription) + size + group_size);
 
         if (!subscription)
                 return NULL;
@@ -363,7 +151,15 @@ static struct subscription *new_subscription(struct hark_subscriptions *subscrip
         subscription->subscriptions = subscriptions;
         subscription->on_notification = on_notification;
         subscription->userdata = userdata;
+        subscription->has_params = params;
+        if (params)
+                subscription->params = *params;
+        subscription->is_member = group_size > 0;
+        if (subscription->is_member)
+                subscription->params.group =
+                        memcpy(subscription->filter + size, params->group, group_size);
         hark_task_init(&subscription->end_task, run_end, subscriptions->owner);
+        hark_task_init(&subscription->away_task, run_away, subscriptions->owner);
         memcpy(subscription->filter, filter, size);
         return subscription;
 }
@@ -377,14 +173,15 @@ static uint64_t next_id(struct hark_subscriptions *subscriptions)
         return subscriptions->last_id;
 }
 
-/* What a subscribe says besides its filter: params may be NULL. */
-static size_t put_wishes(const struct hark_subscribe_params *params,
+/* What a subscribe says besides its filter. */
+static size_t put_wishes(const struct hark_subscription *subscription,
                          uint8_t bytes[SUBSCRIBE_EXTENSIONS_MAX])
 {
+        const struct hark_subscribe_params *params = &subscription->params;
         struct hark_extension_writer writer;
         uint8_t encoded[HARK_QUEUE_SIZE];
 
-        if (!params)
+        if (!subscription->has_params)
                 return 0;
         hark_queue_encode(
                 &(struct hark_queue){.max_messages = params->max_messages,
@@ -399,21 +196,20 @@ static size_t put_wishes(const struct hark_subscribe_params *params,
         return hark_extensions_finish(&writer);
 }
 
-static int send_subscribe(const struct subscription *subscription,
-                          const struct hark_subscribe_params *params)
+static int send_subscribe(const struct hark_subscription *subscription, bool is_again)
 {
-        struct hark_conn *conn = subscription->subscriptions->conn;
         uint8_t bytes[SUBSCRIBE_EXTENSIONS_MAX];
         struct hark_send send = {
                 .type = HARK_FRAME_SUBSCRIBE,
                 .id = (uint32_t)subscription->id,
                 .name = subscription->filter,
                 .name_size = strlen(subscription->filter),
-                .extensions = {bytes, put_wishes(params, bytes)},
+                .extensions = {bytes, put_wishes(subscription, bytes)},
                 .deadline_ns = HARK_NEVER,
+                .is_again = is_again,
         };
 
-        return conn ? hark_conn_send(conn, &send, NULL) : -ENOTCONN;
+        return hark_conn_send(subscription->subscriptions->conn, &send, NULL);
 }
 
 static int check_group(const struct hark_subscribe_params *params)
@@ -433,6 +229,17 @@ static int check_params(const struct hark_subscribe_params *params)
         return params ? check_group(params) : 0;
 }
 
+/* On a connection that it does not know yet, where its numbers begin anew. */
+static void subscribe_anew(struct hark_subscription *subscription)
+{
+        int r = send_subscribe(subscription, true);
+
+        subscription->highest = 0;
+        subscription->confirmations.n_pending = 0;
+        if (r < 0)
+                end_subscription(subscription, r, NULL);
+}
+
 void hark_subscriptions_init(struct hark_subscriptions *subscriptions, hark_loop *loop,
                              const void *owner)
 {
@@ -443,26 +250,92 @@ void hark_subscriptions_init(struct hark_subscriptions *subscriptions, hark_loop
 void hark_subscriptions_set_conn(struct hark_subscriptions *subscriptions, struct hark_conn *conn)
 {
         subscriptions->conn = conn;
+        hark_list_for_each (link, &subscriptions->all) {
+                struct hark_subscription *subscription =
+                        hark_container_of(link, struct hark_subscription, link);
+
+                if (!hark_task_is_queued(&subscription->away_task))
+                        subscribe_anew(subscription);
+        }
+}
+
+static void run_away(struct hark_task *task)
+{
+        struct hark_subscription *subscription =
+                hark_container_of(task, struct hark_subscription, away_task);
+
+        if (subscription->subscriptions->conn)
+                subscribe_anew(subscription);
+        hark_subscription_unref(subscription);
+}
+
+/* It is not subscribed anew before all that came on this connection has been told: so what comes on the
+ * next one can not overtake it, whatever its priority. */
+static void begin_away(struct hark_subscription *subscription)
+{
+        subscription->is_standing = false;
+        subscription->n_refs++;
+        hark_loop_queue_end(subscription->subscriptions->loop, &subscription->away_task);
+}
+
+static struct hark_loss rest_of(const struct hark_subscription *subscription, int reason)
+{
+        return (struct hark_loss){
+                .first = subscription->highest + 1,
+                .n_lost = UINT64_MAX,
+                .reason = reason == 0 ? HARK_UNAVAILABLE : -ECONNRESET,
+                .priority = HARK_PRIORITIES - 1,
+        };
+}
+
+/* What is missed until it stands again, nobody can count. After a goodbye that is told only then: if it
+ * never does, nothing was. */
+static void suspend(struct hark_subscription *subscription, int reason)
+{
+        struct hark_loss rest = rest_of(subscription, reason);
+
+        if (!subscription->is_standing)
+                return;
+        if (reason == 0 || !hark_subscription_report_rest(subscription, &rest))
+                subscription->owed = rest;
+        begin_away(subscription);
+}
+
+void hark_subscriptions_lose_conn(struct hark_subscriptions *subscriptions, int reason)
+{
+        hark_list_for_each (link, &subscriptions->all)
+                suspend(hark_container_of(link, struct hark_subscription, link), reason);
+        subscriptions->conn = NULL;
+}
+
+static int check_room(const struct hark_subscriptions *subscriptions)
+{
+        const struct hark_conn *conn = subscriptions->conn;
+        uint32_t limit = conn ? hark_conn_subscriptions_limit(conn) : subscriptions->wait_limit;
+
+        if (limit == 0 && !conn)
+                return -ENOTCONN;
+        return subscriptions->by_id.n_nodes < limit ? 0 : -EDQUOT;
 }
 
 int hark_subscriptions_add(struct hark_subscriptions *subscriptions, const char *filter,
                            hark_on_notification *on_notification, void *userdata,
                            const struct hark_subscribe_params *params, uint64_t *ret_id)
 {
-        struct subscription *subscription;
+        struct hark_subscription *subscription;
         int r;
 
         if (!hark_filter_is_valid(filter, strlen(filter)) || check_params(params) < 0)
                 return -EINVAL;
-        if (subscriptions->conn &&
-            subscriptions->by_id.n_nodes >= hark_conn_subscriptions_limit(subscriptions->conn))
-                return -EDQUOT;
-        subscription = new_subscription(subscriptions, filter, on_notification, userdata);
+        r = check_room(subscriptions);
+        if (r < 0)
+                return r;
+        subscription = new_subscription(subscriptions, filter, on_notification, userdata, params);
         if (!subscription)
                 return -ENOMEM;
         subscription->id = next_id(subscriptions);
-        subscription->is_member = params && params->group;
-        r = send_subscribe(subscription, params);
+        if (subscriptions->conn)
+                r = send_subscribe(subscription, false);
         if (r < 0) {
                 free(subscription);
                 return r;
@@ -474,22 +347,23 @@ int hark_subscriptions_add(struct hark_subscriptions *subscriptions, const char 
         return 0;
 }
 
-static struct subscription *find(const struct hark_subscriptions *subscriptions, uint32_t wire_id)
+static struct hark_subscription *find(const struct hark_subscriptions *subscriptions,
+                                      uint32_t wire_id)
 {
         struct hark_map_node *node = hark_map_find(&subscriptions->by_id, wire_id);
 
-        return node ? hark_container_of(node, struct subscription, node) : NULL;
+        return node ? hark_container_of(node, struct hark_subscription, node) : NULL;
 }
 
 int hark_subscriptions_remove(struct hark_subscriptions *subscriptions, uint64_t id)
 {
-        struct subscription *subscription = find(subscriptions, (uint32_t)id);
+        struct hark_subscription *subscription = find(subscriptions, (uint32_t)id);
 
         if (!subscription || subscription->id != id)
                 return -ENOENT;
         subscription->is_muted = true;
         if (!subscription->is_member || !subscription->is_telling)
-                send_unsubscribe(subscriptions->conn, id);
+                hark_subscription_send_end(subscriptions->conn, id);
         end_subscription(subscription, -ECANCELED, NULL);
         return 0;
 }
@@ -499,7 +373,7 @@ void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
 {
         const struct hark_header *header = received->header;
         bool is_subscribed = header->type == HARK_FRAME_SUBSCRIBED;
-        struct subscription *subscription =
+        struct hark_subscription *subscription =
                 find(subscriptions, is_subscribed ? header->id : header->status);
 
         /* It has ended at this end while the other end did not know yet. */
@@ -513,31 +387,13 @@ void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
                 take_notification(subscription, received);
 }
 
-static int end_reason(const struct subscription *subscription, int reason)
+static int end_reason(const struct hark_subscription *subscription, int reason)
 {
         if (reason == -ECANCELED)
                 return reason;
-        if (!subscription->is_standing)
+        if (!subscription->has_stood)
                 return -ENOTCONN;
         return reason == 0 ? HARK_UNAVAILABLE : -ECONNRESET;
-}
-
-/* Nobody knows how much that is. It is told behind what came, whatever the priority of that. */
-static void lose_the_rest(struct subscription *subscription)
-{
-        struct loss rest = {
-                .first = subscription->highest + 1,
-                .n_lost = UINT64_MAX,
-                .reason = -ECONNRESET,
-        };
-        struct delivery *gap;
-
-        report_loss(subscription, &rest);
-        gap = subscription->open_gap;
-        if (!gap)
-                return;
-        hark_task_cancel(&gap->task);
-        hark_loop_queue_end(subscription->subscriptions->loop, &gap->task);
 }
 
 void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int reason)
@@ -545,12 +401,13 @@ void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int re
         bool is_ours = reason == -ECANCELED, is_goodbye = reason == 0;
 
         hark_list_for_each (link, &subscriptions->all) {
-                struct subscription *subscription =
-                        hark_container_of(link, struct subscription, link);
+                struct hark_subscription *subscription =
+                        hark_container_of(link, struct hark_subscription, link);
+                struct hark_loss rest = rest_of(subscription, reason);
 
                 subscription->is_muted = is_ours;
                 if (!is_ours && !is_goodbye && subscription->is_standing)
-                        lose_the_rest(subscription);
+                        (void)hark_subscription_report_rest(subscription, &rest);
                 end_subscription(subscription, end_reason(subscription, reason), NULL);
         }
         hark_map_done(&subscriptions->by_id);

@@ -31,6 +31,14 @@ static struct hark_pending_call *find_by_wire_id(const struct hark_calls *calls,
 
 /* --- the end ----------------------------------------------------------------------------------- */
 
+static void take_back(struct hark_calls *calls, struct hark_outgoing *outgoing)
+{
+        if (calls->conn)
+                hark_conn_withdraw(calls->conn, outgoing);
+        else
+                hark_backlog_withdraw(calls->backlog, outgoing);
+}
+
 /* The one place where a call ends. reply is handed over. */
 static void end_call(struct hark_pending_call *pending, int result, hark_message *reply)
 {
@@ -38,7 +46,7 @@ static void end_call(struct hark_pending_call *pending, int result, hark_message
 
         assert(!pending->is_over);
         if (pending->outgoing)
-                hark_conn_withdraw(calls->conn, pending->outgoing);
+                take_back(calls, pending->outgoing);
         hark_timer_stop(&pending->deadline);
         hark_map_remove(&calls->pending, &pending->node);
         hark_list_remove(&pending->link);
@@ -137,9 +145,31 @@ static int send_request(struct hark_calls *calls, const struct hark_question *qu
                 .deadline_ns = question->deadline_ns,
         };
 
-        if (!calls->conn)
-                return -ENOTCONN;
-        return hark_conn_send(calls->conn, &send, slot);
+        if (calls->conn)
+                return hark_conn_send(calls->conn, &send, slot);
+        return calls->backlog ? hark_backlog_queue(calls->backlog, &send, slot) : -ENOTCONN;
+}
+
+static bool may_begin(const struct hark_calls *calls)
+{
+        return calls->conn || calls->wait_limit > 0;
+}
+
+static uint32_t calls_limit(const struct hark_calls *calls)
+{
+        return calls->conn ? hark_conn_calls_limit(calls->conn) : calls->wait_limit;
+}
+
+static void start_deadline(struct hark_pending_call *pending)
+{
+        const struct hark_calls *calls = pending->calls;
+        uint64_t due_ns = pending->deadline_ns, wait_ns;
+
+        if (!calls->conn) {
+                wait_ns = hark_deadline_ns(calls->wait_ms);
+                due_ns = wait_ns < due_ns ? wait_ns : due_ns;
+        }
+        hark_timer_start(calls->loop, &pending->deadline, due_ns, on_deadline);
 }
 
 static void add(struct hark_calls *calls, struct hark_pending_call *pending,
@@ -159,11 +189,12 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
         int r;
 
         /* Also where the time is over before it begins: a client that closes tells no new end. */
-        if (!calls->conn)
+        if (!may_begin(calls))
                 return -ENOTCONN;
-        if (calls->n_pending >= hark_conn_calls_limit(calls->conn))
+        if (calls->n_pending >= calls_limit(calls))
                 return -EDQUOT;
         pending->calls = calls;
+        pending->deadline_ns = question->deadline_ns;
         pending->id = next_id(calls);
         pending->priority = question->payload->priority;
         pending->chain = question->has_chain
@@ -176,8 +207,7 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
         if (question->end != 0)
                 end_call(pending, question->end, hark_message_ref(question->verdict));
         else
-                hark_timer_start(calls->loop, &pending->deadline, question->deadline_ns,
-                                 on_deadline);
+                start_deadline(pending);
         return 0;
 }
 
@@ -190,6 +220,18 @@ void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owne
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
 {
         calls->conn = conn;
+        hark_list_for_each (link, &calls->all)
+                start_deadline(hark_container_of(link, struct hark_pending_call, link));
+        if (calls->backlog)
+                hark_backlog_send(calls->backlog, conn);
+}
+
+void hark_calls_lose_conn(struct hark_calls *calls)
+{
+        hark_list_for_each (link, &calls->all)
+                end_unanswered(hark_container_of(link, struct hark_pending_call, link),
+                               -ECONNRESET);
+        calls->conn = NULL;
 }
 
 int hark_calls_start(struct hark_calls *calls, struct hark_pending_call *pending,

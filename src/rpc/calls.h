@@ -7,6 +7,7 @@
  *
  *         started --reply, error--------------------> ended: 0, status
  *                 --deadline------------------------> ended: -ETIMEDOUT,   if never sent -ENOTCONN
+ *                 --no connection within wait_ms----> ended: -ENOTCONN
  *                 --hark_calls_cancel()-------------> ended: -ECANCELED,   if never sent -ENOTCONN
  *                 --its parent ends-----------------> ended: -ECANCELED
  *                 --it closes a circle--------------> ended: HARK_CIRCLE
@@ -17,6 +18,9 @@
  * Ended exactly once, by end_call(), whichever comes first. The end of a call that waits is told to
  * the waiting function at once; the end of any other is queued as a callback of the loop.
  *
+ * Where there is no connection, a call may wait for one in the client's backlog. It is a call in flight
+ * like any other, that has not left yet.
+ *
  * An id is the low 32 bits of a count, and goes onto the wire as it is: so ids on one connection
  * count up, as goaway needs them.
  *
@@ -26,14 +30,17 @@
 #include <hark/client.h>
 
 #include "base/map.h"
-#include "conn/conn.h"
+#include "conn/backlog.h"
 
 struct hark_calls {
         hark_loop *loop;
-        const void *owner;       /* of the callbacks */
-        struct hark_conn *conn;  /* borrowed; NULL: there is none */
-        struct hark_map pending; /* by wire id */
-        struct hark_list all;    /* in the order they were started */
+        const void *owner;            /* of the callbacks */
+        struct hark_conn *conn;       /* borrowed; NULL: there is none */
+        struct hark_backlog *backlog; /* borrowed: where they wait for one; NULL: they do not */
+        int wait_ms;                  /* and how long */
+        uint32_t wait_limit;          /* and how many at once */
+        struct hark_map pending;      /* by wire id */
+        struct hark_list all;         /* in the order they were started */
         uint64_t last_id;
         uint32_t n_pending;
 };
@@ -46,9 +53,10 @@ struct hark_pending_call {
         uint64_t id;
         uint64_t chain;                 /* the number of the chain that its request is of */
         struct hark_outgoing *outgoing; /* NULL: it has begun to leave */
-        struct hark_timer deadline;
-        struct hark_task task;   /* invoke: the end, to be told at the call's priority */
-        hark_on_reply *on_reply; /* NULL: a function waits for is_over */
+        uint64_t deadline_ns;
+        struct hark_timer deadline; /* due then; or earlier, while it waits for a connection */
+        struct hark_task task;      /* invoke: the end, to be told at the call's priority */
+        hark_on_reply *on_reply;    /* NULL: a function waits for is_over */
         void *userdata;
         uint8_t priority;
         bool is_over;
@@ -78,8 +86,11 @@ struct hark_question {
 
 void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner);
 
-/* Whether the calls may use conn; from here on they are its asker's. */
+/* From here on the calls are conn's asker's; those that waited for one are sent. */
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn);
+
+/* The connection is lost: those that were sent end in -ECONNRESET, the others in -ENOTCONN. */
+void hark_calls_lose_conn(struct hark_calls *calls);
 
 /* Starts a call that a function waits for. pending is the caller's, until is_over. Returns as
  * hark_conn_send(), and -EDQUOT: too many in flight. */

@@ -88,6 +88,7 @@ struct hark_in_fds {
 struct hark_transport_ops {
         struct hark_transport public; /* scheme, syntax, capabilities, max_frame */
         unsigned options;             /* enum hark_address_option: those that it knows */
+        bool connects_once;           /* an address of it leads to one port, and never to another */
 
         /*
          * Parses the body into its fields of address, whose options and text are set. The body is as

@@ -32,7 +32,7 @@ static void check_number(struct record *record, uint64_t number)
 static void take_gap(struct record *record, const struct hark_notification *notification)
 {
         kit_assert(notification->n_lost > 0);
-        kit_assert(notification->reason < 0);
+        kit_assert(notification->reason < 0 || notification->reason == HARK_UNAVAILABLE);
         kit_assert(!notification->message);
         check_number(record, notification->sequence);
         record->n_gaps++;
@@ -42,6 +42,13 @@ static void take_gap(struct record *record, const struct hark_notification *noti
         }
         record->n_lost += notification->n_lost;
         record->next = notification->sequence + notification->n_lost;
+}
+
+static void begin_anew(struct record *record)
+{
+        kit_assert(record->may_return);
+        record->lost_the_rest = false;
+        record->next = 1;
 }
 
 static void take_end(struct record *record, const struct hark_notification *notification)
@@ -61,7 +68,8 @@ void record_notification(const struct hark_notification *notification, void *use
                 take_end(record, notification);
                 return;
         }
-        kit_assert(!record->lost_the_rest);
+        if (record->lost_the_rest)
+                begin_anew(record);
         if (notification->kind == HARK_GAP) {
                 take_gap(record, notification);
                 return;

@@ -4,7 +4,8 @@
 
 /*
  * What one subscription was told, checked as it comes: numbers go up by one, from 1, a gap fits
- * exactly between two of them, and nothing comes after the end.
+ * exactly between two of them, and nothing comes after the end. Behind a gap of unknown size, which
+ * ends the count of a connection, numbers begin anew if it may return.
  */
 
 #include "kit.h"
@@ -21,7 +22,8 @@ struct record_entry {
 struct record {
         uint64_t n_delivered, n_lost, n_gaps;
         uint64_t next;      /* number that is expected; 0: none has come */
-        bool lost_the_rest; /* a gap of unknown size has come */
+        bool may_return;    /* the test's wish: it may go on after that on another connection */
+        bool lost_the_rest; /* a gap of unknown size has come, and nothing since */
         bool is_over;
         int reason; /* once it is over */
         size_t n_entries;

@@ -256,6 +256,33 @@ void rig_serve_again(struct rig *rig)
         fork_service(rig);
 }
 
+void rig_go_away(struct rig *rig)
+{
+        if (!rig->service) {
+                rig_kill(rig);
+                return;
+        }
+        rig->service = service_free(rig->service);
+        kit_until(rig->loop, hark_client_state(rig->client) != HARK_CONNECTED);
+}
+
+bool rig_can_come_back(void)
+{
+        return way_of(setting.address) != WAY_PIPES;
+}
+
+void rig_come_back(struct rig *rig)
+{
+        if (way_of(setting.address) == WAY_EXEC)
+                return;
+        if (!setting.is_here) {
+                fork_service(rig);
+                return;
+        }
+        rig->service = service_new(rig->loop, &rig->wishes);
+        rig_listen(rig, service_server(rig->service));
+}
+
 int rig_become_service(const char *wishes_text, const char *address)
 {
         hark_loop *loop = NULL;
@@ -273,6 +300,8 @@ int rig_become_service(const char *wishes_text, const char *address)
 }
 
 /* --- the clients' side ---------------------------------------------------------------------------- */
+
+const struct hark_client_params rig_one_shot = {.is_one_shot = true};
 
 int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
                       hark_client **ret_client)

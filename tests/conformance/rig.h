@@ -63,6 +63,9 @@ void rig_serve_apart(struct rig *rig, const struct wishes *wishes);
 void rig_prepare(struct rig *rig);
 void rig_listen(struct rig *rig, hark_server *server);
 
+/* Of a client for which a connection that is lost is the end. */
+extern const struct hark_client_params rig_one_shot;
+
 /* Connects, on the rig's loop, and waits for it; the rig lets go of it. params may be NULL. */
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params);
 /* As hark_connect(); the client is the test's. */
@@ -86,6 +89,13 @@ void rig_kill(struct rig *rig);
 void rig_mourn(struct rig *rig);
 /* Another service takes its place, at the same address. */
 void rig_serve_again(struct rig *rig);
+
+/* The service ends, wherever it is: here with a goodbye, apart by being killed. */
+void rig_go_away(struct rig *rig);
+/* And another takes its place: that of exec: is started by the client. */
+void rig_come_back(struct rig *rig);
+/* Whether it can. */
+bool rig_can_come_back(void);
 
 void rig_end(struct rig *rig);
 

@@ -23,7 +23,7 @@ START_TEST(everything_that_waits_for_a_killed_server_ends_at_once)
         uint64_t began_ms = kit_now_ms();
         struct rig rig;
 
-        rig_start_apart(&rig, NULL, NULL);
+        rig_start_apart(&rig, NULL, &rig_one_shot);
         rig_need(HARK_CAN_SEE_DEATH);
         record_subscribe(&record, rig.client, "a");
         for (size_t i = 0; i < COUNT(endings); i++)
@@ -47,7 +47,7 @@ START_TEST(a_lost_connection_is_told_as_a_gap_behind_all_that_came)
         struct record record = {0};
         struct rig rig;
 
-        rig_start_apart(&rig, NULL, NULL);
+        rig_start_apart(&rig, NULL, &rig_one_shot);
         record_subscribe(&record, rig.client, "a");
         rig_ask(&rig, "publish", "a 5");
         rig_kill(&rig);
@@ -62,12 +62,12 @@ START_TEST(a_lost_connection_is_told_as_a_gap_behind_all_that_came)
 }
 END_TEST
 
-START_TEST(a_client_of_a_killed_server_is_closed_for_good)
+START_TEST(a_one_shot_client_of_a_killed_server_is_closed_for_good)
 {
         struct record record = {0};
         struct rig rig;
 
-        rig_start_apart(&rig, NULL, NULL);
+        rig_start_apart(&rig, NULL, &rig_one_shot);
         rig_kill(&rig);
         kit_until(rig.loop, hark_client_state(rig.client) == HARK_CLOSED);
         kit_assert_result(hark_call(rig.client, "echo", HARK_NOTHING, 1000, NULL), -ENOTCONN);
@@ -100,13 +100,13 @@ START_TEST(a_server_comes_back_to_the_address_of_a_killed_one_at_once)
         struct rig rig;
 
         rig_need_address_to_return_to();
-        rig_start_apart(&rig, NULL, NULL);
+        rig_start_apart(&rig, NULL, &rig_one_shot);
         for (int i = 0; i < 5; i++) {
                 rig_kill(&rig);
                 kit_until(rig.loop, hark_client_state(rig.client) == HARK_CLOSED);
                 rig_drop(&rig, rig.client);
                 rig_serve_again(&rig);
-                rig.client = rig_connect(&rig, NULL);
+                rig.client = rig_connect(&rig, &rig_one_shot);
                 ck_assert_str_eq(rig_ask(&rig, "echo", "back"), "back");
         }
         rig_end(&rig);
@@ -202,7 +202,7 @@ START_TEST(a_client_that_pings_gives_up_a_server_that_stands_still)
 {
         struct states states = {0};
         struct hark_client_params params = {
-                .on_state = on_state, .userdata = &states, .ping_ms = 60};
+                .on_state = on_state, .userdata = &states, .ping_ms = 60, .is_one_shot = true};
         struct rig rig;
 
         rig_start_apart(&rig, NULL, &params);
@@ -234,7 +234,7 @@ END_TEST
 
 CHAPTER(test_death, everything_that_waits_for_a_killed_server_ends_at_once,
         a_lost_connection_is_told_as_a_gap_behind_all_that_came,
-        a_client_of_a_killed_server_is_closed_for_good, a_flush_ends_with_its_server,
+        a_one_shot_client_of_a_killed_server_is_closed_for_good, a_flush_ends_with_its_server,
         a_server_comes_back_to_the_address_of_a_killed_one_at_once,
         nobody_at_the_address_is_told_as_refused, a_server_hears_of_a_killed_client,
         a_server_that_stands_still_is_slow_and_not_dead,

@@ -169,7 +169,8 @@ END_TEST
 START_TEST(who_is_shown_out_gets_what_was_sent_before)
 {
         struct states states = {0};
-        struct hark_client_params params = {.on_state = on_state, .userdata = &states};
+        struct hark_client_params params = {
+                .on_state = on_state, .userdata = &states, .is_one_shot = true};
         struct ending kept = {0};
         struct rig rig;
 
@@ -190,7 +191,8 @@ START_TEST(a_peer_is_shown_out_once)
         struct rig rig;
 
         rig_need_several_clients();
-        rig_start(&rig, NULL);
+        rig_serve(&rig, NULL);
+        rig.client = rig_connect(&rig, &rig_one_shot);
         second = rig_connect(&rig, NULL);
         rig_ask(&rig, "disconnect", "%s", "");
         kit_until(rig.loop, hark_client_state(rig.client) == HARK_CLOSED);

@@ -188,7 +188,8 @@ START_TEST(a_goodbye_ends_a_subscription_without_a_gap)
         struct record record = {0};
         struct rig rig;
 
-        rig_start(&rig, NULL);
+        rig_serve(&rig, NULL);
+        rig.client = rig_connect(&rig, &rig_one_shot);
         record_subscribe(&record, rig.client, "a");
         rig_ask(&rig, "publish", "a 5");
         rig_ask(&rig, "disconnect", "%s", "");

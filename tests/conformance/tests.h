@@ -48,6 +48,7 @@ chapter test_limits;
 chapter test_identity;
 chapter test_rules;
 chapter test_files;
+chapter test_return;
 
 /* apart */
 chapter test_order_in_flight;

@@ -162,13 +162,14 @@ static void on_notification(const struct hark_notification *notification, void *
 /* A server that the transport starts inherits the CPU it runs on. Returns as hark_connect(). */
 static int connect_pinned(struct subject *subject, int cpu)
 {
+        struct hark_client_params once = {.is_one_shot = true};
         cpu_set_t own;
         int r = sched_getaffinity(0, sizeof(own), &own) == 0 ? 0 : -errno;
 
         if (r == 0)
                 r = bench_pin(cpu);
         if (r == 0)
-                r = hark_connect(NULL, subject->address, NULL, &subject->client);
+                r = hark_connect(NULL, subject->address, &once, &subject->client);
         sched_setaffinity(0, sizeof(own), &own);
         return r;
 }

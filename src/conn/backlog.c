@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+
+/* See backlog.h. */
+
+#include "conn/backlog.h"
+
+#include <errno.h>
+
+static bool is_call(uint8_t type, uint8_t flags)
+{
+        return type == HARK_FRAME_REQUEST && !(flags & HARK_FLAG_ONE_WAY);
+}
+
+static size_t *size_of_kind(struct hark_backlog *backlog, const struct hark_outgoing *outgoing)
+{
+        bool counts_as_call = is_call(outgoing->header.type, outgoing->header.flags);
+
+        return counts_as_call ? &backlog->calls_size : &backlog->sends_size;
+}
+
+static bool has_room(const struct hark_backlog *backlog)
+{
+        return backlog->calls_size <= backlog->calls_limit / 2 &&
+               backlog->sends_size <= backlog->sends_limit / 2;
+}
+
+static void tell_room(struct hark_backlog *backlog)
+{
+        if (!backlog->is_starved || !has_room(backlog))
+                return;
+        backlog->is_starved = false;
+        backlog->on_room(backlog);
+}
+
+static void unqueue(struct hark_backlog *backlog, struct hark_outgoing *outgoing)
+{
+        hark_list_remove(&outgoing->link);
+        *size_of_kind(backlog, outgoing) -= outgoing->charge;
+}
+
+void hark_backlog_init(struct hark_backlog *backlog, hark_loop *loop,
+                       void (*on_room)(struct hark_backlog *backlog))
+{
+        *backlog = (struct hark_backlog){.loop = loop, .on_room = on_room};
+        hark_list_init(&backlog->queued);
+}
+
+unsigned hark_backlog_done(struct hark_backlog *backlog)
+{
+        unsigned n_sends = 0;
+
+        hark_list_for_each (link, &backlog->queued) {
+                struct hark_outgoing *outgoing =
+                        hark_container_of(link, struct hark_outgoing, link);
+
+                if (!is_call(outgoing->header.type, outgoing->header.flags))
+                        n_sends++;
+                unqueue(backlog, outgoing);
+                hark_outgoing_free(outgoing);
+        }
+        return n_sends;
+}
+
+int hark_backlog_queue(struct hark_backlog *backlog, const struct hark_send *send,
+                       struct hark_outgoing **slot)
+{
+        bool counts_as_call = is_call(send->type, send->flags);
+        size_t limit = counts_as_call ? backlog->calls_limit : backlog->sends_limit;
+        size_t size = counts_as_call ? backlog->calls_size : backlog->sends_size;
+        struct hark_outgoing *outgoing;
+        int r;
+
+        if (limit == 0)
+                return -ENOTCONN;
+        if (size >= limit) {
+                backlog->is_starved = true;
+                return -EAGAIN;
+        }
+        r = hark_outgoing_new(hark_loop_block_pool(backlog->loop),
+                              hark_loop_message_pools(backlog->loop), send, &outgoing);
+        if (r < 0)
+                return r;
+        hark_outgoing_attach(outgoing, send, slot);
+        hark_backlog_put(backlog, outgoing);
+        return 0;
+}
+
+void hark_backlog_put(struct hark_backlog *backlog, struct hark_outgoing *outgoing)
+{
+        hark_list_push_back(&backlog->queued, &outgoing->link);
+        *size_of_kind(backlog, outgoing) += outgoing->charge;
+}
+
+void hark_backlog_withdraw(struct hark_backlog *backlog, struct hark_outgoing *outgoing)
+{
+        unqueue(backlog, outgoing);
+        hark_outgoing_free(outgoing);
+        tell_room(backlog);
+}
+
+static void send_one(struct hark_conn *conn, struct hark_outgoing *outgoing)
+{
+        int r;
+
+        if (outgoing->header.type == HARK_FRAME_PUBLISH)
+                outgoing->header.id = hark_conn_next_id(conn); /* nothing counted it before */
+        r = hark_conn_send_outgoing(conn, outgoing);
+        if (r == 0)
+                return;
+        conn->asker.ops->on_unfit(conn, outgoing, r, conn->asker.userdata);
+        hark_outgoing_free(outgoing);
+}
+
+void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn)
+{
+        hark_list_for_each (link, &backlog->queued) {
+                struct hark_outgoing *outgoing =
+                        hark_container_of(link, struct hark_outgoing, link);
+
+                unqueue(backlog, outgoing);
+                send_one(conn, outgoing);
+        }
+        tell_room(backlog);
+}

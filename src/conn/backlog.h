@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_CONN_BACKLOG_H
+#define HARK_CONN_BACKLOG_H
+
+/*
+ * What is asked while there is no connection, and waits for one, in the order it was asked.
+ *
+ *         hark_backlog_queue() --> queued --hark_backlog_send()--> the queue of a connection
+ *                                    ^                               |
+ *                                    +---- hark_backlog_reclaim() ---+  what had not begun to leave
+ *
+ * While a connection stands it is empty, so that what waited leaves before what is new. Calls and
+ * what expects no answer (sends) have a limit each.
+ */
+
+#include "conn/conn.h"
+
+struct hark_backlog {
+        hark_loop *loop;
+        struct hark_list queued;
+        size_t calls_size, sends_size;   /* memory that they hold */
+        size_t calls_limit, sends_limit; /* 0: none of these may wait */
+        bool is_starved;                 /* somebody was told -EAGAIN */
+        void (*on_room)(struct hark_backlog *backlog);
+};
+
+void hark_backlog_init(struct hark_backlog *backlog, hark_loop *loop,
+                       void (*on_room)(struct hark_backlog *backlog));
+/* Drops all. Returns how many sends that were. */
+unsigned hark_backlog_done(struct hark_backlog *backlog);
+
+/* Copies what send borrows; slot as in hark_writer_queue(). 0. -ENOTCONN: these may not wait. -EAGAIN:
+ * too much waits; on_room follows. -ENOMEM, -EMFILE, -EBADF. */
+int hark_backlog_queue(struct hark_backlog *backlog, const struct hark_send *send,
+                       struct hark_outgoing **slot);
+
+/* Puts a message of one's own behind the others, whatever the limits. */
+void hark_backlog_put(struct hark_backlog *backlog, struct hark_outgoing *outgoing);
+
+/* Takes back one that waits, and frees it. Clears its slot. */
+void hark_backlog_withdraw(struct hark_backlog *backlog, struct hark_outgoing *outgoing);
+
+/* Queues all on a connection that stands. What cannot be sent there its asker is told by on_unfit. */
+void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn);
+
+#endif
