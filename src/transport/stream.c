@@ -17,15 +17,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "transport/sigpipe.h"
 #include "transport/socket_io.h"
 
-/* How long to wait where the kernel calls a descriptor writable and then has no room. */
-#define PAUSE_NS (10 * 1000000u)
+/* How long to wait where the kernel calls a descriptor writable and then has no room: twice as long each
+ * time. */
+#define PAUSE_MIN_NS 1000000u
+#define PAUSE_MAX_NS (64 * PAUSE_MIN_NS)
+
+/* Fds that may be unread, unless they are those of one message. */
+#define FDS_UNREAD_MAX 32
 
 /* What one system call writes: frames in a row of which only the first may have fds. */
 struct batch {
@@ -205,22 +212,62 @@ static bool is_shortage(ssize_t error)
         return error == -ETOOMANYREFS || error == -ENOBUFS || error == -ENOMEM;
 }
 
-static ssize_t send_batch(struct hark_stream *stream, struct batch *batch)
+/* Whether so many fds more may be in flight. What the other side has read is known only where that is
+ * all. */
+static bool has_room_for_fds(struct hark_stream *stream, unsigned n_fds)
+{
+        int n_unread = 0;
+
+        if (n_fds == 0 || stream->n_fds_unread == 0 ||
+            stream->n_fds_unread + n_fds <= FDS_UNREAD_MAX)
+                return true;
+        if (ioctl(out_end(stream)->fd, SIOCOUTQ, &n_unread) == 0 && n_unread == 0)
+                stream->n_fds_unread = 0;
+        return stream->n_fds_unread == 0;
+}
+
+static ssize_t send_to_socket(struct hark_stream *stream, const struct batch *batch)
+{
+        ssize_t n;
+
+        if (!has_room_for_fds(stream, batch->n_fds))
+                return -ETOOMANYREFS;
+        n = hark_socket_send(out_end(stream)->fd, batch->iov, batch->n_iov, batch->fds,
+                             batch->n_fds);
+        if (n > 0)
+                stream->n_fds_unread += batch->n_fds;
+        return n;
+}
+
+/* Waits a while before it says "writable" again. */
+static void pause_sending(struct hark_stream *stream)
+{
+        if (stream->pause_ns == 0)
+                stream->pause_ns = PAUSE_MIN_NS;
+        hark_timer_start(stream->port.loop, &stream->pause, hark_now_ns() + stream->pause_ns,
+                         on_pause_over);
+        if (stream->pause_ns < PAUSE_MAX_NS)
+                stream->pause_ns *= 2;
+        update_events(stream);
+}
+
+static ssize_t send_batch(struct hark_stream *stream, const struct batch *batch)
 {
         const struct hark_end *end = out_end(stream);
         ssize_t n;
 
         if (end->is_socket)
-                n = hark_socket_send(end->fd, batch->iov, batch->n_iov, batch->fds, batch->n_fds);
+                n = send_to_socket(stream, batch);
         else
                 n = hark_writev_no_signal(end->fd, batch->iov, batch->n_iov,
                                           &stream->has_no_sigpipe_flag);
-        if (!is_shortage(n))
-                return n;
-        hark_timer_start(stream->port.loop, &stream->pause, hark_now_ns() + PAUSE_NS,
-                         on_pause_over);
-        update_events(stream);
-        return -EAGAIN;
+        if (is_shortage(n)) {
+                pause_sending(stream);
+                return -EAGAIN;
+        }
+        if (n > 0)
+                stream->pause_ns = 0;
+        return n;
 }
 
 /* --- the port ---------------------------------------------------------------------------------- */

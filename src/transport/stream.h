@@ -19,6 +19,10 @@
  * them with that byte, and ends a recvmsg(2) after the bytes of such a sendmsg, but it may put bytes
  * that were sent before in front of them: so fds come with their frame's first byte or earlier, never
  * later, and in order.
+ *
+ * Until they are read they are charged to the sending user, who may have no more of them in flight than
+ * open files (unix(7), ETOOMANYREFS): one peer that does not read would stop them for all. So of each
+ * connection only some may be unread; then it waits, and nobody else.
  */
 
 #include "transport/transport.h"
@@ -41,6 +45,8 @@ struct hark_stream {
         unsigned wanted; /* enum hark_port_event */
         bool is_broken;  /* and said so: no longer watched */
         bool has_no_sigpipe_flag;
+        unsigned n_fds_unread;    /* sent since the other side was last seen to have read all */
+        uint64_t pause_ns;        /* the next pause */
         struct hark_task opening; /* tells HARK_PORT_OPENED */
         struct hark_timer pause;  /* the kernel has no room, although it says "writable" */
 };

@@ -369,8 +369,80 @@ START_TEST(too_many_fds_in_flight_wait_and_do_not_break_the_connection)
 }
 END_TEST
 
+/* Sends one byte with so many fds. */
+static ssize_t send_with_fds(struct kit_port *end, unsigned n_fds)
+{
+        int stderrs[HARK_PORT_FDS];
+        struct hark_out_frame frame = {
+                .iov = {{"x", 1}}, .n_iov = 1, .size = 1, .fds = stderrs, .n_fds = n_fds};
+
+        for (unsigned i = 0; i < HARK_PORT_FDS; i++)
+                stderrs[i] = STDERR_FILENO;
+        return end->port->transport->send(end->port, &frame, 1);
+}
+
+static void read_all(struct kit_port *end)
+{
+        struct hark_in_fds fds = {.n_fds = 0};
+        char byte;
+
+        while (kit_receive(end, &byte, 1, &fds) == 1) {
+                close_received(&fds);
+                fds.n_fds = 0;
+        }
+}
+
+START_TEST(of_one_connection_only_some_fds_are_unread)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0}, other_client = {0}, other_server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        server.port->transport->want(server.port, 0);
+        for (unsigned i = 0; i < 32; i++)
+                ck_assert_int_eq(send_with_fds(&client, 1), 1);
+        ck_assert_int_eq(send_with_fds(&client, 1), -EAGAIN);
+        /* What has none is not held up by that, and neither is another connection. */
+        ck_assert_int_eq(send_with_fds(&client, 0), 1);
+        kit_pair(loop, address(), &other_client, &other_server);
+        ck_assert_int_eq(send_with_fds(&other_client, 16), 1);
+        client.port->transport->want(client.port, HARK_PORT_WRITABLE);
+        kit_wait(loop, &client.n_writable, 1);
+        ck_assert_int_eq(send_with_fds(&client, 1), -EAGAIN);
+        read_all(&server);
+        kit_wait(loop, &client.n_writable, 2);
+        ck_assert_int_eq(send_with_fds(&client, 32), 1);
+        ck_assert_int_eq(send_with_fds(&client, 1), -EAGAIN);
+        kit_close(&client);
+        kit_close(&server);
+        kit_close(&other_client);
+        kit_close(&other_server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
+START_TEST(as_many_fds_as_a_message_has_may_be_unread)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+
+        kit_pair(loop, address(), &client, &server);
+        for (unsigned i = 0; i < 3; i++) {
+                ck_assert_int_eq(send_with_fds(&client, HARK_PORT_FDS), 1);
+                ck_assert_int_eq(send_with_fds(&client, 1), -EAGAIN);
+                read_all(&server);
+        }
+        ck_assert_int_eq(send_with_fds(&client, 32), 1);
+        ck_assert_int_eq(send_with_fds(&client, HARK_PORT_FDS), -EAGAIN);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
 FIXTURE_MAIN("stream_fds", fds_come_no_later_than_the_first_byte_of_their_frame,
              as_many_fds_as_a_frame_may_have_come_and_more_are_missed,
              fds_beyond_those_that_were_not_taken_yet_are_missed_and_closed,
              fds_for_which_there_is_no_room_in_the_process_are_missed,
-             too_many_fds_in_flight_wait_and_do_not_break_the_connection)
+             too_many_fds_in_flight_wait_and_do_not_break_the_connection,
+             of_one_connection_only_some_fds_are_unread, as_many_fds_as_a_message_has_may_be_unread)
