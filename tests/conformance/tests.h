@@ -45,6 +45,7 @@ chapter test_order;
 chapter test_priority;
 chapter test_farewell;
 chapter test_limits;
+chapter test_quotas;
 chapter test_identity;
 chapter test_rules;
 chapter test_files;

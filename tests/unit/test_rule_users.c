@@ -18,7 +18,7 @@
 #define PATIENCE_MS 10000
 
 struct visit {
-        gid_t groups[8]; /* besides his own */
+        gid_t groups[4097]; /* besides his own */
         size_t n_groups;
         int result;
         const char *text; /* of the answer, or the refusal */
@@ -120,5 +120,26 @@ START_TEST(a_group_is_one_of_those_that_the_user_is_in_besides)
 }
 END_TEST
 
+/* As many as the server keeps, or one more. */
+static void receive_visit_of_many(const char *rule, size_t n_groups, int result, const char *text)
+{
+        struct visit visit = {.n_groups = n_groups, .result = result, .text = text};
+
+        for (size_t i = 0; i < n_groups; i++)
+                visit.groups[i] = (gid_t)(OTHER_GROUP + i);
+        receive_visit(rule, visit);
+}
+
+START_TEST(who_is_in_more_groups_than_are_listed_is_only_in_his_own)
+{
+        receive_visit_of_many("call > gid=65434", 4096, 0, "light");
+        receive_visit_of_many("call > gid=65434", 4097, HARK_PERMISSION_DENIED,
+                              "rule \"call > gid=65434\" does not allow uid 65432 to call "
+                              "lamp.On");
+        receive_visit_of_many("call > gid=65433", 4097, 0, "light");
+}
+END_TEST
+
 FIXTURE_MAIN("rule_users", a_user_is_who_the_kernel_says, a_group_is_the_user_s_own,
-             a_group_is_one_of_those_that_the_user_is_in_besides)
+             a_group_is_one_of_those_that_the_user_is_in_besides,
+             who_is_in_more_groups_than_are_listed_is_only_in_his_own)
