@@ -285,16 +285,30 @@ struct hark_notification {
  */
 typedef void hark_on_notification(const struct hark_notification *notification, void *userdata);
 
+/**
+ * What the publisher does when this subscription's queue is full. Whatever is dropped is told as a
+ * HARK_GAP before the next notification.
+ */
+enum hark_policy {
+        HARK_DROP_OLDEST = 0, /* what waits longest makes room: for those who need the present */
+        HARK_DROP_NEWEST = 1, /* what comes is lost: for those who need an unbroken beginning */
+        HARK_KEEP_LATEST = 2, /* of each topic at most the newest waits, even if there is room for
+                                 more: each that it replaces counts as lost. If too many topics
+                                 wait, the oldest makes room */
+        HARK_DISCONNECT = 3   /* the connection ends, with a goodbye that says why, and with it all
+                                 else on it: for those who cannot go on with a gap */
+};
+
 /** A subscription's rarer wishes. All zeros: the defaults. */
 struct hark_subscribe_params {
-        const char *group;     /**< a name, as a topic is: of all subscriptions at this server that
+        const char *group; /**< a name, as a topic is: of all subscriptions at this server that
                                     name the same group each notification goes to one, and to another
                                     if that one ends before its callback has returned; NULL: to this
                                     one in any case */
-        bool is_once_only;     /**< with a group: what this one may have seen goes to no other, but
+        bool is_once_only; /**< with a group: what this one may have seen goes to no other, but
                                     to the publisher's on_unconfirmed */
-        uint32_t max_messages; /**< that may wait for this subscriber at the publisher, which then
-                                    drops the oldest and reports a HARK_GAP; 0: 1024 */
+        uint8_t policy; /**< enum hark_policy, for when its queue is full; a group's is the first */
+        uint32_t max_messages; /**< that may wait for this subscriber at the publisher; 0: 1024 */
         size_t max_size;       /**< bytes of them; 0: 4 MiB */
         uint64_t reserved[6];  /**< zero */
 };

@@ -38,6 +38,13 @@ struct hark_server_params {
         int (*on_publication)(hark_peer *peer, const char *topic, hark_message *message,
                               void *userdata);
         /**
+         * A slow peer has lost n_lost notifications of topic, or of several topics that this filter
+         * matches, since that was last said of this subscription.
+         */
+        void (*on_drop)(hark_peer *peer, const char *topic, uint64_t n_lost, void *userdata);
+        /** hark_server_n_slow() has come down to 0 again. */
+        void (*on_relief)(hark_server *server, void *userdata);
+        /**
          * No member of this group has confirmed this notification, and none ever will: the last one
          * ended, or the only one who may have seen it wanted it once only, or too much waited. Publish it
          * again, keep it, or say so. Without this it is counted in the log.
@@ -174,6 +181,16 @@ HARK_API const char *hark_server_address(const hark_server *server, size_t index
  */
 HARK_API int hark_server_publish(hark_server *server, const char *topic,
                                  struct hark_payload payload);
+
+/**
+ * Tells how many subscriptions have a queue that is above half now, in messages or in bytes. Who
+ * publishes no more until on_relief makes nobody lose anything, unless a connection is full of
+ * other things.
+ *
+ * @param server must not be NULL
+ * @return their number
+ */
+HARK_API size_t hark_server_n_slow(const hark_server *server);
 
 /**
  * Asks whether anybody listens: if not, save yourself the work.

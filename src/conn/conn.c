@@ -180,7 +180,8 @@ static void on_open_timer(struct hark_timer *timer)
 
         if (conn->is_accepting && conn->state == HARK_CONN_GREETING)
                 say_goaway(conn, HARK_DEADLINE_EXCEEDED, "no hello came in time");
-        hark_conn_close_now(conn, conn->state == HARK_CONN_LEAVING ? 0 : -ETIMEDOUT);
+        hark_conn_close_now(conn,
+                            conn->state == HARK_CONN_LEAVING ? conn->leave_reason : -ETIMEDOUT);
 }
 
 static void start_ping_timer(struct hark_conn *conn);
@@ -310,18 +311,36 @@ void hark_conn_refuse(struct hark_conn *conn, int status, const char *text)
         hark_conn_unref(conn);
 }
 
-void hark_conn_leave(struct hark_conn *conn)
+static void leave(struct hark_conn *conn, int status, const char *text, int reason)
 {
         if (conn->state == HARK_CONN_CLOSED || conn->state == HARK_CONN_LEAVING)
                 return;
-        if (conn->state != HARK_CONN_OPEN || hark_control_send_goaway(conn, 0, NULL) < 0) {
-                hark_conn_close_now(conn, 0);
+        if (conn->state != HARK_CONN_OPEN || hark_control_send_goaway(conn, status, text) < 0) {
+                hark_conn_close_now(conn, reason);
                 return;
         }
         hark_conn_set_state(conn, HARK_CONN_LEAVING);
+        conn->leave_reason = reason;
         hark_timer_start(conn->loop, &conn->open_timer,
                          hark_deadline_ns((int)conn->limits.hello_ms), on_open_timer);
         hark_loop_queue_chore(conn->loop, &conn->flush_task);
+}
+
+void hark_conn_leave(struct hark_conn *conn)
+{
+        leave(conn, 0, NULL, 0);
+}
+
+void hark_conn_expel(struct hark_conn *conn, int status, const char *text)
+{
+        hark_log(hark_loop_log(conn->loop), LOG_WARNING, "%s is shown out: %s",
+                 hark_conn_peer_name(conn), text);
+        /* Nothing but a refusal may leave before it is admitted. */
+        if (conn->state < HARK_CONN_OPEN) {
+                hark_conn_refuse(conn, status, text);
+                return;
+        }
+        leave(conn, status, text, hark_errno_of_refusal(status));
 }
 
 void hark_conn_close(struct hark_conn *conn, int reason)

@@ -111,6 +111,7 @@ struct hark_conn {
         char name[HARK_NAME_MAX + 1]; /* ours */
         char peer_name[HARK_NAME_MAX + 1]; /* what it calls itself, fit to print; "": nothing */
         int farewell_status;               /* of its goaway */
+        int leave_reason;                  /* of on_closed, once LEAVING is over */
         struct hark_role asker, answerer;
         struct hark_reader reader;
         struct hark_writer writer;
@@ -142,6 +143,9 @@ void hark_conn_refuse(struct hark_conn *conn, int status, const char *text);
 
 /* Says goodbye; closes when all that is queued has left, at the latest after hello_ms. */
 void hark_conn_leave(struct hark_conn *conn);
+
+/* As hark_conn_leave(), with a status and words that say why; on_closed is told the errno for it. */
+void hark_conn_expel(struct hark_conn *conn, int status, const char *text);
 
 /* Says goodbye if that can be done at once, and closes. on_closed is called for both roles. */
 void hark_conn_close(struct hark_conn *conn, int reason);

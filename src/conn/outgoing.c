@@ -37,15 +37,19 @@ static struct hark_outgoing *new_outgoing(struct hark_pool *pool, size_t n_bytes
 /* From now on its sender cannot take it back. */
 void hark_outgoing_detach(struct hark_outgoing *outgoing)
 {
+        struct hark_outgoing_group *group = outgoing->group;
+
         if (outgoing->slot)
                 *outgoing->slot = NULL;
         outgoing->slot = NULL;
-        if (!outgoing->group)
+        if (!group)
                 return;
         hark_list_remove(&outgoing->group_link);
-        outgoing->group->n_queued--;
-        outgoing->group->queued_size -= outgoing->size;
+        group->n_queued--;
+        group->queued_size -= outgoing->size;
         outgoing->group = NULL;
+        if (group->on_left)
+                group->on_left(group, outgoing);
 }
 
 void hark_outgoing_free(struct hark_outgoing *outgoing)

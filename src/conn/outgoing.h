@@ -13,14 +13,20 @@
  */
 
 #include "base/list.h"
+#include "base/map.h"
 #include "base/message.h"
 #include "wire/frame.h"
+
+struct hark_outgoing;
 
 /* Queued messages that belong together, in the order they came, as long as they may be taken back:
  * what one subscriber has not yet been sent. */
 struct hark_outgoing_group {
         struct hark_list queued;
         size_t n_queued, queued_size;
+        /* One that was counted here is so no more: it leaves, or is dropped. May be NULL; must not
+         * queue anything. */
+        void (*on_left)(struct hark_outgoing_group *group, struct hark_outgoing *outgoing);
 };
 
 struct hark_outgoing {
@@ -30,6 +36,7 @@ struct hark_outgoing {
         struct hark_outgoing **slot;
         struct hark_outgoing_group *group; /* which of them may be taken back; may be NULL */
         struct hark_list group_link;
+        struct hark_map_node group_node; /* for a table of the group's owner */
         struct hark_header header;
         uint64_t number;       /* counts up as they are queued, see hark_writer */
         uint64_t deadline_ns;  /* becomes time left when it leaves; HARK_NEVER: none */

@@ -120,7 +120,7 @@ static void flush(struct hark_conn *conn)
         else if (is_overrun(conn))
                 close_overrun(conn);
         else if (conn->state == HARK_CONN_LEAVING && hark_writer_is_empty(&conn->writer))
-                hark_conn_close_now(conn, 0);
+                hark_conn_close_now(conn, conn->leave_reason);
         else
                 tell_room(conn);
 }

@@ -242,6 +242,14 @@ static void take_publication(hark_peer *peer, struct hark_received *received)
         hark_requests_queue(&peer->requests, &publication->task);
 }
 
+static void on_drop(struct hark_conn_channel *channel, const char *topic, uint64_t n_lost)
+{
+        hark_peer *peer = hark_container_of(channel, struct hark_peer, channel);
+        const struct hark_server_params *params = &peer->server->params;
+
+        params->on_drop(peer, topic, n_lost, params->userdata);
+}
+
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
 {
         hark_peer *peer = userdata;
@@ -313,7 +321,9 @@ static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *co
         peer->requests.conn = conn;
         peer->requests.on_request_freed = on_request_freed;
         hark_conn_channel_init(&peer->channel, conn, &server->topics,
-                               server->params.limits.subscriptions);
+                               server->params.limits.subscriptions, server);
+        if (server->params.on_drop)
+                peer->channel.on_drop = on_drop;
         hark_task_init(&peer->accept_task, run_accept, server);
         hark_task_init(&peer->leave_task, run_leave, server);
         peer->accept_task.priority = HARK_PRIORITIES - 1;

@@ -126,6 +126,24 @@ static void fill_defaults(struct hark_server_params *params)
                 params->half_open = DEFAULT_HALF_OPEN;
 }
 
+static void on_relief(struct hark_topics *topics)
+{
+        hark_server *server = hark_container_of(topics, struct hark_server, topics);
+
+        /* Its end relieves everybody. */
+        if (server->params.on_relief && server->n_users > 0)
+                hark_loop_queue_callback(server->loop, &server->relief_task);
+}
+
+static void run_relief(struct hark_task *task)
+{
+        hark_server *server = hark_container_of(task, struct hark_server, relief_task);
+
+        /* If somebody has fallen behind again meanwhile, the next relief tells. */
+        if (server->topics.n_slow == 0)
+                server->params.on_relief(server, server->params.userdata);
+}
+
 static void free_server(hark_server *server)
 {
         hark_loop *loop = server->loop;
@@ -149,6 +167,7 @@ static void run_free(struct hark_task *task)
 
 static void close_server(hark_server *server)
 {
+        hark_task_cancel(&server->relief_task);
         hark_list_for_each (link, &server->accepting)
                 close_accepting(hark_container_of(link, struct hark_accepting, link));
         hark_groups_close(&server->topics.groups);
@@ -185,6 +204,7 @@ static int init_server(hark_server *server, const struct hark_server_params *par
 
         hark_list_init(&server->accepting);
         hark_list_init(&server->peers);
+        hark_task_init(&server->relief_task, run_relief, server);
         hark_task_init(&server->free_task, run_free, server);
         if (params)
                 server->params = *params;
@@ -192,6 +212,7 @@ static int init_server(hark_server *server, const struct hark_server_params *par
         r = init_tables(server);
         if (r < 0)
                 return r;
+        server->topics.on_relief = on_relief;
         if (server->params.on_unconfirmed)
                 server->topics.groups.on_unconfirmed = tell_unconfirmed;
         server->topics.groups.userdata = server;
@@ -285,6 +306,11 @@ int hark_server_allow(hark_server *server, const char *rule)
         if (!server || !rule)
                 return -EINVAL;
         return hark_rules_add(&server->rules, rule);
+}
+
+size_t hark_server_n_slow(const hark_server *server)
+{
+        return server->topics.n_slow;
 }
 
 bool hark_server_has_subscribers(const hark_server *server, const char *topic)

@@ -30,7 +30,7 @@ struct hark_server {
         struct hark_rules rules;
         struct hark_list accepting;
         struct hark_list peers;
-        struct hark_task free_task;
+        struct hark_task relief_task, free_task;
 };
 
 /* How many peers of this user a listener has. */

@@ -185,6 +185,7 @@ static size_t put_wishes(const struct hark_subscription *subscription,
                 return 0;
         hark_queue_encode(
                 &(struct hark_queue){.max_messages = params->max_messages,
+                                     .policy = params->policy,
                                      .flags = params->is_once_only ? HARK_QUEUE_ONCE_ONLY : 0,
                                      .max_size = params->max_size},
                 encoded);
@@ -216,6 +217,8 @@ static int check_group(const struct hark_subscribe_params *params)
 {
         if (!params->group)
                 return params->is_once_only ? -EINVAL : 0;
+        if (params->policy != HARK_DROP_OLDEST)
+                return -EINVAL;
         return hark_name_is_valid(params->group, strlen(params->group)) ? 0 : -EINVAL;
 }
 
@@ -226,6 +229,8 @@ static int check_params(const struct hark_subscribe_params *params)
         for (size_t i = 0; i < n_reserved; i++)
                 if (params->reserved[i] != 0)
                         return -EINVAL;
+        if (params && params->policy > HARK_DISCONNECT)
+                return -EINVAL;
         return params ? check_group(params) : 0;
 }
 

@@ -37,7 +37,8 @@ static bool stop_at_first(struct hark_tree_entry *entry, void *userdata)
 
 int hark_topics_init(struct hark_topics *topics, hark_loop *loop, const void *owner)
 {
-        topics->messages = hark_loop_message_pools(loop);
+        *topics = (struct hark_topics){.messages = hark_loop_message_pools(loop),
+                                       .hash_key = hark_hash_key_new()};
         topics->tree = hark_tree_new();
         return topics->tree ? hark_groups_init(&topics->groups, loop, owner) : -ENOMEM;
 }
@@ -70,6 +71,14 @@ static void publish_to_groups(struct hark_topics *topics, struct hark_publicatio
             hark_message_new_copy(topics->messages, NULL, publication->payload, &copy) == 0)
                 publication->message = copy;
         hark_groups_publish(&topics->groups, publication);
+}
+
+void hark_topics_count_slow(struct hark_topics *topics, bool is_slow)
+{
+        if (is_slow)
+                topics->n_slow++;
+        else if (--topics->n_slow == 0 && topics->on_relief)
+                topics->on_relief(topics);
 }
 
 int hark_topics_publish(struct hark_topics *topics, const char *topic,

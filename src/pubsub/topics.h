@@ -17,6 +17,7 @@
 #include <hark/message.h>
 
 #include "base/message.h"
+#include "names/hash.h"
 #include "names/tree.h"
 #include "pubsub/group.h"
 
@@ -24,6 +25,10 @@ struct hark_topics {
         struct hark_tree *tree;
         struct hark_groups groups;
         struct hark_message_pools *messages; /* of what is shared among subscribers */
+        struct hark_hash_key hash_key;       /* for tables of topics */
+        size_t n_slow;                       /* subscribers whose queues are above half */
+        /* It has come down to 0 again. May be NULL; must not publish. */
+        void (*on_relief)(struct hark_topics *topics);
 };
 
 struct hark_subscriber;
@@ -57,6 +62,9 @@ void hark_topics_done(struct hark_topics *topics);
 int hark_topics_add(struct hark_topics *topics, struct hark_subscriber *subscriber,
                     const struct hark_channel_ops *channel, const char *filter, size_t size);
 void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subscriber);
+
+/* One more subscriber's queue is above half, or one less. */
+void hark_topics_count_slow(struct hark_topics *topics, bool is_slow);
 
 /* 0, also if nobody listens; -EINVAL: not a name; -EMSGSIZE; -ENOMEM, -EMFILE, -EBADF: nobody got
  * it. */

@@ -25,6 +25,8 @@ static void check_number(struct record *record, uint64_t number)
 {
         uint64_t expected = record->next > 0 ? record->next : 1;
 
+        if (record->may_jump)
+                return;
         kit_assert_msg(number == expected, "number %llu, expected %llu", (unsigned long long)number,
                        (unsigned long long)expected);
 }

@@ -22,6 +22,7 @@ struct record_entry {
 struct record {
         uint64_t n_delivered, n_lost, n_gaps;
         uint64_t next;      /* number that is expected; 0: none has come */
+        bool may_jump;      /* its numbers need not follow each other */
         bool may_return;    /* the test's wish: it may go on after that on another connection */
         bool lost_the_rest; /* a gap of unknown size has come, and nothing since */
         bool is_over;

@@ -153,6 +153,24 @@ static void on_unconfirmed(hark_server *server, const char *group, const char *t
         service_add(userdata, "unconfirmed", 1);
 }
 
+static void on_drop(hark_peer *peer, const char *topic, uint64_t n_lost, void *userdata)
+{
+        struct service *service = userdata;
+        char text[600];
+
+        service_add(service, "dropped", (long)n_lost);
+        snprintf(text, sizeof(text), "%s lost %llu of %s",
+                 hark_peer_credentials(peer)->claimed_name, (unsigned long long)n_lost, topic);
+        if (service->wishes.notes_drops)
+                service_note(service, text);
+}
+
+static void on_relief(hark_server *server, void *userdata)
+{
+        (void)server;
+        service_add(userdata, "relieved", 1);
+}
+
 /* --- life ---------------------------------------------------------------------------------------- */
 
 static const struct service_method own_methods[] = {
@@ -188,6 +206,8 @@ static void make_server(struct service *service)
                 .on_accept = on_accept,
                 .on_leave = on_leave,
                 .on_unconfirmed = on_unconfirmed,
+                .on_drop = on_drop,
+                .on_relief = on_relief,
                 .userdata = service,
                 .is_hub = wishes->is_hub,
                 .rules_only_report = wishes->rules_only_report,

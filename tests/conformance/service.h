@@ -35,7 +35,10 @@
  *         follow FILTER         subscribes at the caller, and notes what comes
  *
  *         publish TOPIC N SIZE PRIORITY   N notifications: their numbers from 1, padded to SIZE
+ *         publish_round PREFIX TOPICS N   N times a round of so many topics, PREFIX1 and so on
  *         has_subscribers TOPIC           "1" or "0"
+ *         n_slow                          how many queues are above half; counts how many are lost as
+ *                                         "dropped", and that none is above half any more, "relieved"
  *         burst N                         N times: a notification of "burst", the answer to a request
  *                                         that is kept
  *         read_fds              the contents of the files that came along, one after the other
@@ -58,7 +61,8 @@ struct wishes {
         bool is_hub;
         bool notes_publications;
         bool rules_only_report;
-        char rules[160]; /* for hark_server_allow(), a ';' behind each */
+        char rules[160];  /* for hark_server_allow(), a ';' behind each */
+        bool notes_drops; /* "WHO lost COUNT of TOPIC" */
 };
 
 struct service;

@@ -39,6 +39,28 @@ static void answer_publish(hark_request *request, void *userdata)
         hark_reply(request, HARK_NOTHING);
 }
 
+static void answer_publish_round(hark_request *request, void *userdata)
+{
+        struct service *service = userdata;
+        char prefix[200], topic[256], text[16];
+        unsigned n_topics, n;
+
+        kit_assert(sscanf(service_text(request), "%199s %u %u", prefix, &n_topics, &n) == 3);
+        for (unsigned i = 0; i < n * n_topics; i++) {
+                snprintf(topic, sizeof(topic), "%s%u", prefix, i % n_topics + 1);
+                snprintf(text, sizeof(text), "%u", i / n_topics + 1);
+                kit_assert_good(hark_server_publish(service->server, topic, hark_text(text)));
+        }
+        hark_reply(request, HARK_NOTHING);
+}
+
+static void answer_n_slow(hark_request *request, void *userdata)
+{
+        struct service *service = userdata;
+
+        service_say(request, "%zu", hark_server_n_slow(service->server));
+}
+
 static void answer_has_subscribers(hark_request *request, void *userdata)
 {
         struct service *service = userdata;
@@ -49,6 +71,8 @@ static void answer_has_subscribers(hark_request *request, void *userdata)
 
 const struct service_method service_topics[] = {
         {"publish", answer_publish},
+        {"publish_round", answer_publish_round},
+        {"n_slow", answer_n_slow},
         {"has_subscribers", answer_has_subscribers},
         {NULL, NULL},
 };

@@ -106,6 +106,44 @@ what_was_lost_is_reported_test() {
         ends_with 0
 }
 
+who_must_not_lose_anything_is_disconnected_test() {
+        local i
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --policy disconnect
+        head -c 1048576 /dev/zero >bytes
+        kill -STOP "$subscriber"
+        for ((i = 0; i < 16; i++)); do
+                hark pub "$address" a @bytes
+        done
+        kill -CONT "$subscriber"
+        matches "$(next_line "$words")" '^hark: lost an unknown number of a: '
+        ends_with 5
+}
+
+both_are_heard() {
+        (($(grep -c '"text":"last"' heard) == 2))
+}
+
+# Of two topics one notification each waits, so the last ones always come.
+who_needs_only_the_latest_gets_that_test() {
+        local i
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" 'a.*' --policy latest --json
+        head -c 1048576 /dev/zero >bytes
+        kill -STOP "$subscriber"
+        for ((i = 0; i < 8; i++)); do
+                hark pub "$address" a.x @bytes
+                hark pub "$address" a.y @bytes
+        done
+        hark pub "$address" a.x last
+        hark pub "$address" a.y last
+        kill -CONT "$subscriber"
+        eventually both_are_heard
+        grep -q '"kind":"gap"' heard
+        kill -INT "$subscriber"
+        ends_with 0
+}
+
 what_was_lost_is_an_object_in_json_test() {
         local i line
         serve "unix:$PWD/x" --hub

@@ -62,6 +62,7 @@ a_number_must_lie_within_its_bounds_test() {
         fails 2 'from 0 to 7' hark pub unix:/x y --priority -1
         fails 2 'from 1 to' hark call unix:/x y --repeat 0
         fails 2 'from 0 to' hark sub unix:/x y --count 99999999999999999999
+        fails 2 "takes oldest|newest" hark sub unix:/x y --policy eldest
         fails 2 'from 1 to 4096' hark serve unix:/x --echo --jobs 0
         fails 2 'from 1 to 600' hark bench --seconds 0
 }

@@ -150,6 +150,7 @@ static int do_call(struct client_talk *talk, const struct command *command)
 static int do_subscribe(struct client_talk *talk, const struct command *command)
 {
         struct hark_subscribe_params params = {
+                .policy = (uint8_t)find_number(command->words, "policy=", 0),
                 .max_messages = (uint32_t)find_number(command->words, "messages=", 0),
                 .max_size = find_number(command->words, "bytes=", 0),
         };

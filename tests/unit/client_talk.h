@@ -9,7 +9,7 @@
  *         call N METHOD [timeout=MS] [size=BYTES] [priority=P]
  *         cancel N
  *         send METHOD, publish TOPIC
- *         subscribe N FILTER [messages=COUNT] [bytes=BYTES] [group=NAME] [once] [leaves]
+ *         subscribe N FILTER [policy=NUMBER] [messages=COUNT] [bytes=BYTES] [group=NAME] [once] [leaves]
  *                                                       `leaves`: unsubscribes in its callback
  *         unsubscribe N
  *         unref

@@ -52,6 +52,24 @@ static void on_unconfirmed(hark_server *server, const char *group, const char *t
                           hark_message_size(message));
 }
 
+static void on_drop(hark_peer *peer, const char *topic, uint64_t n_lost, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        ck_assert_ptr_eq(peer, talk->peer);
+        conversation_tell(&talk->conversation, "drop: %s %llu", topic, (unsigned long long)n_lost);
+        if (strcmp(topic, talk->disconnects_at) == 0)
+                hark_peer_disconnect(peer);
+}
+
+static void on_relief(hark_server *server, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        ck_assert_ptr_eq(server, talk->server);
+        conversation_tell(&talk->conversation, "relief");
+}
+
 static unsigned number_of(const struct server_talk *talk, const hark_request *request)
 {
         for (unsigned i = 1; i <= talk->n_kept; i++)
@@ -163,15 +181,22 @@ static int do_room(struct server_talk *talk, const struct command *command)
         return 0;
 }
 
+static int do_n_slow(struct server_talk *talk, const struct command *command)
+{
+        (void)command;
+        conversation_tell(&talk->conversation, "slow: %zu", hark_server_n_slow(talk->server));
+        return 0;
+}
+
 struct verb {
         const char *word;
         int (*act)(struct server_talk *talk, const struct command *command);
 };
 
 static const struct verb verbs[] = {
-        {"reply", do_reply},           {"fail", do_fail},   {"let-go", do_let_go},
-        {"publish", do_publish},       {"unref", do_unref}, {"room", do_room},
-        {"disconnect", do_disconnect},
+        {"reply", do_reply},           {"fail", do_fail},     {"let-go", do_let_go},
+        {"publish", do_publish},       {"unref", do_unref},   {"room", do_room},
+        {"disconnect", do_disconnect}, {"n-slow", do_n_slow},
 };
 
 static void run_verb(struct server_talk *talk, const struct verb *verb, struct command *command)
@@ -229,7 +254,7 @@ void server_talk_begin(struct server_talk *talk, const struct hark_server_params
 {
         struct hark_server_params params = {.userdata = NULL};
 
-        *talk = (struct server_talk){.server = NULL};
+        *talk = (struct server_talk){.disconnects_at = ""};
         conversation_init(&talk->conversation, act, talk);
         if (given)
                 params = *given;
@@ -238,6 +263,8 @@ void server_talk_begin(struct server_talk *talk, const struct hark_server_params
         params.on_accept = has_hooks ? on_accept : NULL;
         params.on_publication = has_hooks ? on_publication : NULL;
         params.on_unconfirmed = on_unconfirmed;
+        params.on_drop = has_hooks ? on_drop : NULL;
+        params.on_relief = has_hooks ? on_relief : NULL;
         ck_assert_int_eq(hark_server_new(talk->conversation.loop, &params, &talk->server), 0);
         ck_assert_int_eq(hark_server_handle(talk->server, "echo", on_echo, talk), 0);
         ck_assert_int_eq(hark_server_handle(talk->server, "forget", on_forget, talk), 0);

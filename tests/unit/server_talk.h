@@ -15,7 +15,7 @@
  *         fail N STATUS TEXT
  *         let-go N
  *         publish TOPIC [size=BYTES] [priority=P]
- *         disconnect, unref, room BYTES
+ *         disconnect, unref, room BYTES, n-slow
  *
  * and what it is told:
  *
@@ -25,6 +25,9 @@
  *         publication: TOPIC SIZE
  *         leave: RESULT
  *         unconfirmed: GROUP TOPIC SIZE
+ *         drop: TOPIC COUNT
+ *         relief
+ *         slow: COUNT                                          of n-slow
  *         not done: RESULT                                     of a verb
  */
 
@@ -40,6 +43,7 @@ struct server_talk {
         hark_request *kept[SERVER_TALK_REQUESTS];
         unsigned n_kept;
         int accept_status, publication_status; /* what the hooks return */
+        const char *disconnects_at;            /* when this topic was dropped; "": never */
 };
 
 /* params may be NULL; the hooks and the userdata in it are set here, if has_hooks. */

@@ -43,6 +43,8 @@ static void describe_option(const struct option_spec *spec)
         if (spec->kind == OPTION_NUMBER)
                 printf("  %-22s (default %d, %d to %d)\n", "", spec->fallback, spec->min,
                        spec->max);
+        if (spec->kind == OPTION_CHOICE)
+                printf("  %-22s (default %s)\n", "", spec->choices[0]);
 }
 
 static void describe_verb(const struct verb *verb)
@@ -83,6 +85,19 @@ static int take_number(const struct verb *verb, const struct option_spec *spec, 
         return EXIT_USAGE;
 }
 
+static int take_choice(const struct verb *verb, const struct option_spec *spec, const char *text,
+                       int *field)
+{
+        for (int i = 0; spec->choices[i]; i++) {
+                if (strcmp(text, spec->choices[i]) == 0) {
+                        *field = i;
+                        return OPTIONS_GO_ON;
+                }
+        }
+        complain("%s: --%s takes %s, not '%s'", verb->name, spec->name, spec->value, text);
+        return EXIT_USAGE;
+}
+
 static int take_text(const char *text, struct option_texts *field)
 {
         const char **items = reallocarray(field->items, field->n_items + 1, sizeof(*field->items));
@@ -106,6 +121,8 @@ static int take_option(const struct verb *verb, const struct option_spec *spec, 
                 return OPTIONS_GO_ON;
         case OPTION_NUMBER:
                 return take_number(verb, spec, value, field_of(spec, options));
+        case OPTION_CHOICE:
+                return take_choice(verb, spec, value, field_of(spec, options));
         case OPTION_TEXTS:
                 return take_text(value, field_of(spec, options));
         }

@@ -15,6 +15,7 @@ struct verb;
 enum option_kind {
         OPTION_FLAG,   /* its field is a bool */
         OPTION_NUMBER, /* an int, from min to max */
+        OPTION_CHOICE, /* an int: which of the choices, from 0, the default */
         OPTION_TEXTS   /* a struct option_texts: may be given more than once */
 };
 
@@ -30,6 +31,7 @@ struct option_spec {
         enum option_kind kind;
         size_t offset; /* of its field */
         int fallback, min, max;
+        const char *const *choices; /* NULL-terminated */
 };
 
 /* The table's line for a field bool is_json. */

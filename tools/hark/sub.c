@@ -14,9 +14,12 @@
 #include "verb.h"
 
 struct sub_options {
-        int count;
+        int count, policy;
         bool is_json, is_verbose;
 };
+
+/* In the order of enum hark_policy. */
+static const char *const policies[] = {"oldest", "newest", "latest", "disconnect", NULL};
 
 static const struct option_spec sub_options[] = {
         {
@@ -26,6 +29,14 @@ static const struct option_spec sub_options[] = {
                 .kind = OPTION_NUMBER,
                 .offset = offsetof(struct sub_options, count),
                 .max = 1000000000,
+        },
+        {
+                .name = "policy",
+                .value = "oldest|newest|latest|disconnect",
+                .help = "what to lose when this is too slow",
+                .kind = OPTION_CHOICE,
+                .offset = offsetof(struct sub_options, policy),
+                .choices = policies,
         },
         OPTION_JSON(struct sub_options, "print each notification, and each gap, as a JSON object"),
         {
@@ -146,8 +157,10 @@ static void on_signal(int signo, void *userdata)
 
 static int subscribe_all(struct sub *sub, hark_client *client, char **filters)
 {
+        struct hark_subscribe_params params = {.policy = (uint8_t)sub->options->policy};
+
         for (size_t i = 0; filters[i]; i++) {
-                int r = hark_subscribe(client, filters[i], on_notification, sub, NULL, NULL);
+                int r = hark_subscribe(client, filters[i], on_notification, sub, &params, NULL);
 
                 if (r != 0)
                         return complain_of_result(filters[i], sub->address, r, NULL);
