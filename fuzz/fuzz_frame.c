@@ -123,8 +123,11 @@ static void check_hello(struct hark_span payload)
         FUZZ_CHECK(hello.message_size <= HARK_FRAME_MAX);
         if (hark_load64(payload.bytes + 16) > HARK_FRAME_MAX)
                 hello.message_size = hark_load64(payload.bytes + 16);
+        FUZZ_CHECK(hello.window_size <= HARK_FRAME_MAX);
+        if (hark_load64(payload.bytes + 48) > HARK_FRAME_MAX)
+                hello.window_size = hark_load64(payload.bytes + 48);
         hark_hello_encode(&hello, written);
-        FUZZ_CHECK(memcmp(written, payload.bytes, sizeof(written) - sizeof(uint64_t)) == 0);
+        FUZZ_CHECK(memcmp(written, payload.bytes, sizeof(written)) == 0);
 }
 
 static void check_gap(struct hark_span payload)

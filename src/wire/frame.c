@@ -43,6 +43,8 @@ static const char *check_fragment(const struct hark_header *header, size_t prefi
 {
         size_t payload_size = header->size - prefix_size;
 
+        if (header->type == HARK_FRAME_ITEM && header->flags & HARK_FLAG_END && payload_size > 0)
+                return "an end of items that is one";
         if (!(header->flags & HARK_FLAG_MORE) || header->flags & HARK_FLAG_CONTINUED)
                 return NULL;
         if (payload_size == 0)

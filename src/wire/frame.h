@@ -114,13 +114,15 @@ struct hark_hello {
         uint64_t message_size, received_size;
         uint32_t calls_in_flight, subscriptions;
         uint32_t fds_per_message;
-        uint32_t pid; /* claimed; 0: does not say */
+        uint32_t pid;         /* claimed; 0: does not say */
+        uint64_t window_size; /* of items in each stream; 0: takes none */
 };
 #define HARK_HELLO_SIZE 56
 #define HARK_MESSAGE_SIZE_MIN \
         1024 /* the least that an end takes; and received_size >= message_size */
 void hark_hello_encode(const struct hark_hello *hello, uint8_t bytes[HARK_HELLO_SIZE]);
-/* A message_size above HARK_FRAME_MAX is read as that: nobody may send more.
+/* A message_size above HARK_FRAME_MAX is read as that, because nobody may send more, and so is a
+ * window_size.
  * 0; -EPROTO: shorter, no common version, or limits below the smallest allowed. */
 int hark_hello_decode(struct hark_span payload, struct hark_hello *ret_hello, const char **ret_why);
 

@@ -63,9 +63,12 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_PING] = {"ping", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_PONG] = {"pong", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_ACK] = {"ack", FLAGS_OF_ALL, NAME_NONE, STATUS_SUBSCRIPTION},
+        [HARK_FRAME_CREDIT] = {"credit", FLAGS_OF_ALL | HARK_FLAG_FEED, NAME_NONE,
+                               STATUS_UNCHECKED},
         [HARK_FRAME_REQUEST] = {"request",
                                 FLAGS_OF_PAYLOAD | HARK_FLAG_TIME_IN_MS | HARK_FLAG_ONE_WAY |
-                                        HARK_FLAG_CALLER_WAITS,
+                                        HARK_FLAG_CALLER_WAITS | HARK_FLAG_OBSERVES |
+                                        HARK_FLAG_FEEDS,
                                 NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_REPLY] = {"reply", FLAGS_OF_PAYLOAD, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_ERROR] = {"error", FLAGS_OF_PAYLOAD | HARK_FLAG_FROM_LIBRARY, NAME_OPTIONAL,
@@ -73,6 +76,8 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_CANCEL] = {"cancel", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_PUBLISH] = {"publish", FLAGS_OF_PAYLOAD | HARK_FLAG_REPEATED, NAME_REQUIRED,
                                 STATUS_UNCHECKED},
+        [HARK_FRAME_ITEM] = {"item", FLAGS_OF_PAYLOAD | HARK_FLAG_END | HARK_FLAG_FEED, NAME_NONE,
+                             STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBE] = {"subscribe", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_UNSUBSCRIBE] = {"unsubscribe", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBED] = {"subscribed", FLAGS_OF_ALL, NAME_NONE, STATUS_ANY},
@@ -147,6 +152,21 @@ static const char *check_name(const struct hark_header *header, const struct typ
         return NULL;
 }
 
+/* Items: an answer's end with the answer. */
+static const char *check_stream(const struct hark_header *header)
+{
+        uint8_t flags = header->flags;
+
+        if (header->type == HARK_FRAME_REQUEST && flags & HARK_FLAG_ONE_WAY &&
+            flags & (HARK_FLAG_OBSERVES | HARK_FLAG_FEEDS))
+                return "items of a request that expects no answer";
+        if (header->type != HARK_FRAME_ITEM || !(flags & HARK_FLAG_END))
+                return NULL;
+        if (!(flags & HARK_FLAG_FEED))
+                return "an end of items that end with the answer";
+        return flags & HARK_FLAG_MORE || header->n_fds > 0 ? "an end of items that is one" : NULL;
+}
+
 static const char *check_first(const struct hark_header *header, const struct type_rule *rule)
 {
         if (header->type == HARK_FRAME_SUBSCRIBE && header->id == 0)
@@ -200,6 +220,8 @@ static const char *check_whole(const struct hark_header *header, const struct ty
 
         if (!why)
                 why = check_first(header, rule);
+        if (!why)
+                why = check_stream(header);
         return why ? why : check_status(header, rule);
 }
 

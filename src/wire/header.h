@@ -18,13 +18,16 @@
  *
  * What a type says of a frame:
  *
- *                      name             fds and fragments   own flag       status field
+ *                      name             fds and fragments   own flags      status field
  *         hello        any bytes, no NUL
  *         goaway                                                           0 or a status
- *         request      name             yes                 one-way, waits
+ *         credit                                            feed           bytes
+ *         request      name             yes                 one-way, waits, observes,
+ *                                                          feeds
  *         reply                         yes
  *         error        name or none     yes                 from library   a status
  *         publish      name             yes                 repeated       subscription
+ *         item                          yes                 end, feed
  *         subscribe    filter
  *         subscribed                                                       0 or a status
  *         gap          filter                                              subscription
@@ -59,18 +62,20 @@ enum hark_frame_type {
         HARK_FRAME_GOAWAY = 2,
         HARK_FRAME_PING = 3,
         HARK_FRAME_PONG = 4,
+        HARK_FRAME_CREDIT = 5, /* more items may come */
         HARK_FRAME_ACK = 6,
         HARK_FRAME_REQUEST = 16,
         HARK_FRAME_REPLY = 17,
         HARK_FRAME_ERROR = 18,
         HARK_FRAME_CANCEL = 19,
+        HARK_FRAME_ITEM = 20,    /* one of many that belong to a request or to its answer */
         HARK_FRAME_PUBLISH = 32, /* to a subscription; to a server if subscription is 0 */
         HARK_FRAME_SUBSCRIBE = 33,
         HARK_FRAME_UNSUBSCRIBE = 34,
         HARK_FRAME_SUBSCRIBED = 35,
         HARK_FRAME_GAP = 36
 };
-/* The numbers that the design keeps for later: credit 5, item 20, withdrawn 37. */
+/* The number that the design keeps for later: withdrawn 37. */
 
 enum hark_frame_flag {
         HARK_FLAG_MORE = 1 << 0,       /* more fragments of this message follow */
@@ -80,10 +85,13 @@ enum hark_frame_flag {
         /* bits 4 to 7 are each type's own */
         HARK_FLAG_ONE_WAY = 1 << 4,      /* request: no answer is expected */
         HARK_FLAG_FROM_LIBRARY = 1 << 4, /* error: said by the library, not by the handler */
-        HARK_FLAG_CALLER_WAITS = 1
-                                 << 5, /* request: the thread that asks runs no handler meanwhile */
-        HARK_FLAG_REPEATED = 1 << 5    /* publish to a subscription: another member of its group
+        HARK_FLAG_REPEATED = 1 << 5,     /* publish to a subscription: another member of its group
                                             may have seen it */
+        HARK_FLAG_CALLER_WAITS = 1 << 5, /* request: who asks runs no handler meanwhile */
+        HARK_FLAG_END = 1 << 4,          /* item: the last of the question's, which is none */
+        HARK_FLAG_FEED = 1 << 5,     /* item: the question's, not the answer's; credit: for those */
+        HARK_FLAG_OBSERVES = 1 << 6, /* request: its answer may have items */
+        HARK_FLAG_FEEDS = 1 << 7     /* request: it has items, which follow */
 };
 
 struct hark_header {

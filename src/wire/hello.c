@@ -10,7 +10,7 @@
  *          32                          36             40                    44
  *         | calls_in_flight u32       | subscriptions | fds_per_message u32 | pid u32       |
  *          48
- *         | 0 u64                                    |
+ *         | window_size u64                          |
  */
 
 #include "wire/frame.h"
@@ -42,7 +42,7 @@ void hark_hello_encode(const struct hark_hello *hello, uint8_t bytes[HARK_HELLO_
         hark_store32(bytes + 36, hello->subscriptions);
         hark_store32(bytes + 40, hello->fds_per_message);
         hark_store32(bytes + 44, hello->pid);
-        hark_store64(bytes + 48, 0);
+        hark_store64(bytes + 48, hello->window_size);
 }
 
 int hark_hello_decode(struct hark_span payload, struct hark_hello *ret_hello, const char **ret_why)
@@ -66,6 +66,7 @@ int hark_hello_decode(struct hark_span payload, struct hark_hello *ret_hello, co
                 .subscriptions = hark_load32(bytes + 36),
                 .fds_per_message = hark_load32(bytes + 40),
                 .pid = hark_load32(bytes + 44),
+                .window_size = hark_load64(bytes + 48),
         };
         why = check_hello(&hello);
         if (why) {
@@ -74,6 +75,8 @@ int hark_hello_decode(struct hark_span payload, struct hark_hello *ret_hello, co
         }
         if (hello.message_size > HARK_FRAME_MAX)
                 hello.message_size = HARK_FRAME_MAX;
+        if (hello.window_size > HARK_FRAME_MAX)
+                hello.window_size = HARK_FRAME_MAX;
         *ret_hello = hello;
         return 0;
 }

@@ -38,6 +38,7 @@ static const struct hark_hello example_hello = {
         .subscriptions = 4096,
         .fds_per_message = 16,
         .pid = 4711,
+        .window_size = 1 << 20,
 };
 
 static const struct hark_gap example_gap = {.n_lost = 3, .first = 12, .reason = 105};
@@ -52,7 +53,7 @@ static const struct frame_example frame_examples[] = {
          .hello = &example_hello,
          .hex = "c1010100 40000000 00000000 00000000 00000000 00070008 00000000 00000000 "
                 "636c6f63 6b63746c 01000100 00000000 efcdab89 67452301 00000001 00000000 "
-                "00000002 00000000 00040000 00100000 10000000 67120000 00000000 00000000"},
+                "00000002 00000000 00040000 00100000 10000000 67120000 00001000 00000000"},
         {.title = "goaway",
          .header = {.type = HARK_FRAME_GOAWAY, .id = 7, .status = 14},
          .error_text = "closing for the night",
@@ -113,6 +114,32 @@ static const struct frame_example frame_examples[] = {
         {.title = "cancel",
          .header = {.type = HARK_FRAME_CANCEL, .id = 2},
          .hex = "c1011300 00000000 02000000 00000000 00000000 00000000 00000000 00000000"},
+        {.title = "request-streaming",
+         .header = {.type = HARK_FRAME_REQUEST,
+                    .flags = HARK_FLAG_OBSERVES | HARK_FLAG_FEEDS,
+                    .id = 6},
+         .name = "log",
+         .hex = "c10110c0 08000000 06000000 00000000 00000000 00000003 00000000 00000000 "
+                "6c6f6700 00000000"},
+        {.title = "item",
+         .header = {.type = HARK_FRAME_ITEM, .id = 6, .encoding = 5},
+         .payload = "one",
+         .hex = "c1011400 03000000 06000000 00000000 00000000 05000000 00000000 00000000 "
+                "6f6e6500 00000000"},
+        {.title = "item-of-question",
+         .header = {.type = HARK_FRAME_ITEM, .flags = HARK_FLAG_FEED, .id = 6, .encoding = 5},
+         .payload = "two",
+         .hex = "c1011420 03000000 06000000 00000000 00000000 05000000 00000000 00000000 "
+                "74776f00 00000000"},
+        {.title = "item-end-of-question",
+         .header = {.type = HARK_FRAME_ITEM, .flags = HARK_FLAG_FEED | HARK_FLAG_END, .id = 6},
+         .hex = "c1011430 00000000 06000000 00000000 00000000 00000000 00000000 00000000"},
+        {.title = "credit",
+         .header = {.type = HARK_FRAME_CREDIT, .id = 6, .status = 524288},
+         .hex = "c1010500 00000000 06000000 00000800 00000000 00000000 00000000 00000000"},
+        {.title = "credit-for-question",
+         .header = {.type = HARK_FRAME_CREDIT, .flags = HARK_FLAG_FEED, .id = 6, .status = 524288},
+         .hex = "c1010520 00000000 06000000 00000800 00000000 00000000 00000000 00000000"},
         {.title = "subscribe",
          .header = {.type = HARK_FRAME_SUBSCRIBE, .id = 5},
          .name = "load.>",

@@ -21,6 +21,7 @@ struct words {
         uint64_t messages, bytes, policy, wishes;                      /* subscribe */
         uint64_t lost, first, reason;                                  /* gap */
         uint64_t takes, keeps, calls, subscriptions, passes, instance; /* hello */
+        uint64_t window;                                               /* hello */
         uint8_t type, flags;
         struct hark_span name, text, trace, chain, group, payload;
         bool has_text;
@@ -41,7 +42,7 @@ static const struct key keys[] = {
         KEY(total),    KEY(at),     KEY(us),       KEY(fds),      KEY(size),
         KEY(messages), KEY(bytes),  KEY(lost),     KEY(first),    KEY(reason),
         KEY(takes),    KEY(keeps),  KEY(calls),    KEY(passes),   KEY(subscriptions),
-        KEY(instance), KEY(policy), KEY(wishes),
+        KEY(instance), KEY(policy), KEY(wishes),   KEY(window),
 };
 
 struct flag {
@@ -57,6 +58,11 @@ static const struct flag flags[] = {
         {"waits", HARK_FRAME_REQUEST, HARK_FLAG_CALLER_WAITS},
         {"from-library", HARK_FRAME_ERROR, HARK_FLAG_FROM_LIBRARY},
         {"repeated", HARK_FRAME_PUBLISH, HARK_FLAG_REPEATED},
+        {"observes", HARK_FRAME_REQUEST, HARK_FLAG_OBSERVES},
+        {"feeds", HARK_FRAME_REQUEST, HARK_FLAG_FEEDS},
+        {"end", HARK_FRAME_ITEM, HARK_FLAG_END},
+        {"feed", HARK_FRAME_ITEM, HARK_FLAG_FEED},
+        {"feed", HARK_FRAME_CREDIT, HARK_FLAG_FEED},
 };
 
 #define N_OF(array) (sizeof(array) / sizeof(*(array)))
@@ -182,6 +188,7 @@ static size_t put_hello(const struct words *words, uint8_t *bytes)
                 .calls_in_flight = (uint32_t)or_default(words->calls, 1024),
                 .subscriptions = (uint32_t)or_default(words->subscriptions, 4096),
                 .fds_per_message = (uint32_t)or_default(words->passes, 16),
+                .window_size = or_default(words->window, 1 << 20),
         };
 
         hark_hello_encode(&hello, bytes);

@@ -14,7 +14,7 @@ static const uint8_t known_types[] = {
         HARK_FRAME_HELLO,   HARK_FRAME_GOAWAY,    HARK_FRAME_PING,        HARK_FRAME_PONG,
         HARK_FRAME_REQUEST, HARK_FRAME_REPLY,     HARK_FRAME_ERROR,       HARK_FRAME_CANCEL,
         HARK_FRAME_PUBLISH, HARK_FRAME_SUBSCRIBE, HARK_FRAME_UNSUBSCRIBE, HARK_FRAME_SUBSCRIBED,
-        HARK_FRAME_GAP,
+        HARK_FRAME_GAP,     HARK_FRAME_CREDIT,    HARK_FRAME_ITEM,
 };
 
 #define N_KNOWN_TYPES (sizeof(known_types) / sizeof(*known_types))
@@ -227,7 +227,7 @@ static const struct refusal refusals[] = {
          {.type = HARK_FRAME_SUBSCRIBE, .name_size = 1, .size = 8}},
         {"an error without a status", {.type = HARK_FRAME_ERROR}},
         {"a frame of an unknown type", {.type = 0}},
-        {"a frame of an unknown type", {.type = 5}},
+        {"a frame of an unknown type", {.type = 7}},
         {"a frame of an unknown type", {.type = 127}},
         {"a flag that is not defined for its type of frame",
          {.type = HARK_FRAME_PING, .flags = HARK_FLAG_MORE}},
@@ -236,9 +236,30 @@ static const struct refusal refusals[] = {
         {"a flag that is not defined for its type of frame",
          {.type = HARK_FRAME_REPLY, .flags = HARK_FLAG_FROM_LIBRARY}},
         {"a flag that is not defined for its type of frame",
-         {.type = HARK_FRAME_REQUEST, .flags = 1 << 7, .name_size = 1, .size = 8}},
+         {.type = HARK_FRAME_REPLY, .flags = 1 << 7, .size = 8}},
         {"a flag that is not defined for its type of frame",
          {.type = HARK_FRAME_REPLY, .time_left_ns = UINT64_MAX}},
+        {"a flag that is not defined for its type of frame",
+         {.type = HARK_FRAME_CREDIT, .flags = HARK_FLAG_END}},
+        {"items of a request that expects no answer",
+         {.type = HARK_FRAME_REQUEST,
+          .flags = HARK_FLAG_ONE_WAY | HARK_FLAG_FEEDS,
+          .name_size = 1,
+          .size = 8}},
+        {"items of a request that expects no answer",
+         {.type = HARK_FRAME_REQUEST,
+          .flags = HARK_FLAG_ONE_WAY | HARK_FLAG_OBSERVES,
+          .name_size = 1,
+          .size = 8}},
+        {"an end of items that end with the answer",
+         {.type = HARK_FRAME_ITEM, .flags = HARK_FLAG_END}},
+        {"an end of items that is one",
+         {.type = HARK_FRAME_ITEM, .flags = HARK_FLAG_END | HARK_FLAG_FEED, .n_fds = 1}},
+        {"an end of items that is one",
+         {.type = HARK_FRAME_ITEM,
+          .flags = HARK_FLAG_END | HARK_FLAG_FEED | HARK_FLAG_MORE,
+          .size = 1,
+          .offset = 2}},
         {"a priority above 7", {.type = HARK_FRAME_PING, .priority = 8}},
 };
 
@@ -384,11 +405,12 @@ START_TEST(every_type_has_a_name_for_logs)
 }
 END_TEST
 
-START_TEST(four_types_carry_a_message)
+START_TEST(five_types_carry_a_message)
 {
         for (unsigned type = 0; type < 256; type++) {
                 bool is_carrier = type == HARK_FRAME_REQUEST || type == HARK_FRAME_REPLY ||
-                                  type == HARK_FRAME_ERROR || type == HARK_FRAME_PUBLISH;
+                                  type == HARK_FRAME_ERROR || type == HARK_FRAME_ITEM ||
+                                  type == HARK_FRAME_PUBLISH;
 
                 ck_assert(hark_frame_type_has_payload((uint8_t)type) == is_carrier);
         }
@@ -400,4 +422,4 @@ FIXTURE_MAIN("header", decoding_gives_what_was_encoded, every_field_has_its_plac
              what_is_just_within_the_limits_is_taken,
              an_unknown_type_that_may_be_ignored_is_passed_on,
              time_left_is_rounded_up_in_the_finest_unit_that_holds_it,
-             every_type_has_a_name_for_logs, four_types_carry_a_message)
+             every_type_has_a_name_for_logs, five_types_carry_a_message)

@@ -30,12 +30,13 @@ START_TEST(a_hello_comes_back_as_it_was)
         ck_assert_int_eq(
                 hark_hello_decode((struct hark_span){bytes, sizeof(bytes)}, &decoded, &why), 0);
         ck_assert_mem_eq(&decoded, &hello, sizeof(hello));
-        hello.message_size = hello.received_size = UINT64_MAX;
+        hello.message_size = hello.received_size = hello.window_size = UINT64_MAX;
         hark_hello_encode(&hello, bytes);
         ck_assert_int_eq(
                 hark_hello_decode((struct hark_span){bytes, sizeof(bytes)}, &decoded, &why), 0);
         ck_assert_uint_eq(decoded.message_size, HARK_FRAME_MAX);
         ck_assert_uint_eq(decoded.received_size, UINT64_MAX);
+        ck_assert_uint_eq(decoded.window_size, HARK_FRAME_MAX);
         ck_assert_int_eq(
                 hark_hello_decode((struct hark_span){bytes, HARK_HELLO_SIZE - 1}, &decoded, &why),
                 -EPROTO);
