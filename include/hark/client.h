@@ -7,6 +7,8 @@
  *
  *         call        waits for the reply
  *         invoke      calls back with the reply
+ *         observe     calls back with every item of the answer, and with the end
+ *         feed        sends items of the question, of invoke or observe
  *         send        expects nothing
  *         subscribe   calls back with every notification, and with the end
  *         publish     to a server that accepts publications
@@ -59,10 +61,14 @@ enum hark_state {
 
 /** Limits on what the other side can make this process hold, per connection. 0: the default. */
 struct hark_limits {
-        size_t message_size;      /**< bytes; default 16 MiB, 1 KiB to 1 GiB */
-        size_t received_size;     /**< bytes received and not yet handled; default 32 MiB or two
+        size_t message_size;  /**< bytes; default 16 MiB, 1 KiB to 1 GiB */
+        size_t received_size; /**< bytes received and not yet handled; default 32 MiB or two
                                        messages, whichever is more; at least one message */
-        size_t queue_size;        /**< bytes waiting to be sent; default 16 MiB, at least 4 KiB */
+        size_t queue_size;    /**< bytes waiting to be sent; default 16 MiB, at least 4 KiB */
+        size_t window_size;   /**< bytes of items of one stream that have come and that no callback
+                                       has dealt with, see hark_observe() and hark_feed(): one more
+                                       item may come while there are less; each counts 256 bytes more
+                                       than its size; default 1 MiB, 4 KiB to 1 GiB */
         uint32_t calls_in_flight; /**< requests of the other side being handled; default 1024 */
         uint32_t subscriptions;   /**< of the other side; default 4096 */
         uint32_t
@@ -204,14 +210,20 @@ HARK_API HARK_CHECKED int hark_call(hark_client *client, const char *method,
                                     struct hark_payload payload, int timeout_ms,
                                     hark_message **ret_reply);
 
+/** Not results yet: what a hark_on_reply is told before the end. No status has these numbers. */
+enum hark_progress {
+        HARK_MORE = 200, /* an item */
+        HARK_ROOM = 201  /* hark_feed() would not be -EAGAIN any more; no message */
+};
+
 /**
- * What hark_invoke() calls back.
+ * What hark_invoke() and hark_observe() call back.
  *
- * @param result the end, see the top of this file: it comes exactly once, and is the place to free
- *        @p userdata.
- * @param message the reply or the failure; NULL if @p result is negative, or if there was no memory
- *        for it (then @p result is HARK_RESOURCE_EXHAUSTED). Borrowed: hark_message_ref() to keep
- *        it.
+ * @param result enum hark_progress, or else the end, see the top of this file: it comes exactly
+ *        once, and is the place to free @p userdata.
+ * @param message the item, the reply or the failure; NULL if @p result is negative, or if there was
+ *        no memory for it (then @p result is HARK_RESOURCE_EXHAUSTED). Borrowed: hark_message_ref()
+ *        to keep it.
  * @param userdata as given to hark_invoke()
  */
 typedef void hark_on_reply(int result, hark_message *message, void *userdata);
@@ -225,11 +237,33 @@ typedef void hark_on_reply(int result, hark_message *message, void *userdata);
  * @param timeout_ms for the whole call, connecting included; 0 to HARK_FOREVER
  * @param on_reply must not be NULL
  * @param userdata handed to @p on_reply
- * @param ret_id names the call for hark_cancel(); may be NULL
+ * @param ret_id names the call for hark_cancel() and hark_feed(); may be NULL
  * @return 0: @p on_reply will be called; negative, see the top of this file: it will not
  */
 HARK_API int hark_invoke(hark_client *client, const char *method, struct hark_payload payload,
                          int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id);
+
+/**
+ * As hark_invoke(), for a method that answers with items: HARK_MORE for each, then the end.
+ *
+ * The handler can be ahead of @p on_reply by limits.window_size bytes, no more: an item is dealt with
+ * when @p on_reply has returned. Items come in the order in which they were sent, each once, and the
+ * end behind all that came before it, but for an end that this side made: by hark_cancel(), by the
+ * deadline or by closing the client. Then what has come and was not told yet is dropped. If there is no memory for an
+ * item, the call ends with HARK_RESOURCE_EXHAUSTED.
+ *
+ * @param client must not be NULL
+ * @param method as for hark_call()
+ * @param payload borrowed until this returns
+ * @param timeout_ms for the whole call with all its items; 0 to HARK_FOREVER
+ * @param on_reply must not be NULL
+ * @param userdata handed to @p on_reply
+ * @param ret_id names the call for hark_cancel(), hark_pause() and hark_feed(); may be NULL
+ * @return as hark_invoke()
+ */
+HARK_API int hark_observe(hark_client *client, const char *method, struct hark_payload payload,
+                          int timeout_ms, hark_on_reply *on_reply, void *userdata,
+                          uint64_t *ret_id);
 
 /**
  * Asks without expecting an answer. If the other side refuses it, on_refused is told. What is sent on
@@ -245,13 +279,52 @@ HARK_API int hark_send(hark_client *client, const char *method, struct hark_payl
 
 /**
  * Ends a call in flight with -ECANCELED, or -ENOTCONN if it had not left yet; from the loop, not
- * from here.
+ * from here. No HARK_MORE and no HARK_ROOM come any more. A call whose answer has come but waits
+ * behind items that hark_pause() holds back counts as in flight.
  *
  * @param client must not be NULL
- * @param id from hark_invoke()
+ * @param id from hark_invoke() or hark_observe()
  * @return 0: its callback will be told; -ENOENT: it has ended
  */
 HARK_API int hark_cancel(hark_client *client, uint64_t id);
+
+/**
+ * Sends one more item of a question that was asked with .has_feed. It travels at the priority of the
+ * question.
+ *
+ * @param client must not be NULL
+ * @param id from hark_invoke() or hark_observe()
+ * @param item borrowed until this returns; its priority does not count
+ * @return 0: taken (not: delivered). -EAGAIN: not taken: the handler is behind by its
+ *         limits.window_size, the outgoing queue is full, or the connection does not stand yet;
+ *         HARK_ROOM follows. -ENOENT: the call has ended, or is about to.
+ *         -EINVAL: it has no .has_feed, or @p item has a status. -EALREADY: after hark_feed_end().
+ *         -EOPNOTSUPP: the other side takes no items, or fds on a transport that carries none.
+ *         -ENOTCONN: the other side has said goodbye; the end follows. -EMSGSIZE, -EDQUOT, -EBADF,
+ *         -EMFILE, -ENOMEM: see the top of this file.
+ */
+HARK_API int hark_feed(hark_client *client, uint64_t id, struct hark_payload item);
+
+/**
+ * Says that no more items of a question follow. Never waits for room.
+ *
+ * @param client must not be NULL
+ * @param id from hark_invoke() or hark_observe()
+ * @return 0; -ENOENT, -EINVAL, -EALREADY, -ENOTCONN, -ENOMEM: as hark_feed()
+ */
+HARK_API int hark_feed_end(hark_client *client, uint64_t id);
+
+/**
+ * Stops or restarts the flow of an answer's items. While it is stopped no HARK_MORE comes; what has
+ * come is held, and the handler runs into limits.window_size. An answer that comes behind held items
+ * waits with them, and so does the loss of the connection; hark_cancel() and the deadline do not.
+ *
+ * @param client must not be NULL
+ * @param id from hark_observe()
+ * @param is_paused true: stops
+ * @return 0; -ENOENT: it has ended; -EINVAL: it is not observed
+ */
+HARK_API int hark_pause(hark_client *client, uint64_t id, bool is_paused);
 
 enum hark_notification_kind {
         HARK_NOTIFICATION = 1, /* topic, message, sequence */

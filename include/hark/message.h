@@ -43,6 +43,7 @@ struct hark_payload {
         size_t n_fds;     /**< at most 16, or what the other side's limit says */
         uint8_t encoding; /**< enum hark_encoding, or any number: what the bytes are, passed on */
         uint8_t priority; /**< 0 ordinary .. 7 most urgent */
+        bool has_feed;    /**< asking, but not by hark_call(): items follow by hark_feed() */
         bool is_detached; /**< asking inside a handler: on nobody's behalf, inherit nothing */
         hark_request *parent; /**< asking: on behalf of this one, and not of the one whose handler
                                    runs; ends when that does; NULL: none */

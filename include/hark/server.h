@@ -258,15 +258,43 @@ HARK_API int hark_fail(hark_request *request, int status, const char *text);
 HARK_API int hark_failf(hark_request *request, int status, const char *format, ...)
         HARK_FORMAT(3, 4);
 
+/**
+ * Sends an item of the answer, any number of them before hark_reply() or hark_fail(). It travels at
+ * the request's priority, and so does the answer then.
+ *
+ * @param request must not be NULL
+ * @param item borrowed until this returns; its priority does not count
+ * @return 0: taken. -EAGAIN: not taken: the caller is behind by its limits.window_size, or does not
+ *         read; on_room tells when to go on, or on_cancel that there is no use. -EALREADY: answered
+ *         before. -ECANCELED, -ETIMEDOUT, -ECONNRESET: nobody waits for it any more, and on_cancel,
+ *         if it is watched, has been called. -EOPNOTSUPP: the caller does not observe, or fds on a
+ *         transport that carries none; hark_fail() with this errno, or letting go of the request,
+ *         then tells the caller HARK_NEEDS_OBSERVE. -EINVAL: a status in it. -EMSGSIZE, -EDQUOT,
+ *         -EBADF, -EMFILE, -ENOMEM: as hark_reply().
+ */
+HARK_API int hark_push(hark_request *request, struct hark_payload item);
+
 /** What a handler may want to hear of a request that it keeps; unwanted ones NULL. */
 struct hark_request_events {
         /**
-         * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET. Never after you answered, so
-         * a request ends either by your answer or here, and here or there you free what belongs to
-         * it. Never for a request that expects no answer.
+         * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET; or items of the question had to
+         * be refused, and with them the request: -EDQUOT a limit of this server, -ENOMEM. Never after
+         * you answered, so a request ends either by your answer or here, and here or there you free
+         * what belongs to it. Never for a request that expects no answer.
          */
         void (*on_cancel)(hark_request *request, int reason, void *userdata);
-        void *reserved[5]; /**< NULL */
+        /**
+         * hark_push() would not be -EAGAIN; first called as soon as that is so for the first time,
+         * later once after each -EAGAIN.
+         */
+        void (*on_room)(hark_request *request, void *userdata);
+        /**
+         * One more item of the question, borrowed; NULL: that was the last, or the question has none.
+         * The caller can be ahead by limits.window_size of this server. Items that nobody watches for
+         * are dropped.
+         */
+        void (*on_item)(hark_request *request, hark_message *item, void *userdata);
+        void *reserved[3]; /**< NULL */
 };
 
 /**
@@ -276,10 +304,21 @@ struct hark_request_events {
  * @param events copied
  * @param userdata handed to the callbacks
  * @return 0; -EALREADY: it was answered; -ECANCELED, -ETIMEDOUT, -ECONNRESET: it has ended, and
- *         nothing will be called
+ *         nothing will be called; -ENOMEM
  */
 HARK_API int hark_request_watch(hark_request *request, const struct hark_request_events *events,
                                 void *userdata);
+
+/**
+ * Stops or restarts the flow of the question's items. While it is stopped on_item is not called;
+ * what has come is held, and the caller runs into limits.window_size of this server.
+ *
+ * @param request must not be NULL
+ * @param is_paused true: stops
+ * @return 0, also if the question has no items; -EALREADY: it was answered; -ECANCELED, -ETIMEDOUT,
+ *         -ECONNRESET: it has ended
+ */
+HARK_API int hark_request_pause(hark_request *request, bool is_paused);
 
 /**
  * Gives the question.

@@ -9,8 +9,8 @@
  *
  *         0     it was done
  *       < 0     it was not: a negative errno; nothing was handed out
- *       > 0     only from hark_call() and in the callback of hark_invoke(): the other side
- *               answered, and its answer is a status: no
+ *       > 0     only from hark_call() and in the callbacks of hark_invoke() and hark_observe():
+ *               the other side answered, and its answer is a status: no
  *
  * Only hark_message_take_fd() and hark_loop_fd() return something else, an fd.
  *
@@ -74,7 +74,8 @@ enum hark_status {
 
         HARK_NOT_ANSWERED = 100,    /* * the handler let go of the request without answering */
         HARK_REPLY_TOO_LARGE = 101, /* * the handler's reply is larger than this client takes */
-        HARK_CIRCLE = 102, /* * the call would wait for itself; the text names the circle */
+        HARK_CIRCLE = 102,        /* * the call would wait for itself; the text names the circle */
+        HARK_NEEDS_OBSERVE = 103, /* * the method answers with items: hark_observe() it */
 
         HARK_APPLICATION = 1000 /* the application's own: this number and above */
 };

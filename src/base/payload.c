@@ -5,6 +5,7 @@
 #include "base/payload.h"
 
 #include <errno.h>
+#include <hark/client.h>
 
 #define PRIORITY_MAX 7
 #define TRACE_MAX    255 /* bytes */
@@ -19,6 +20,12 @@ static bool is_trace(const char *text)
         return true;
 }
 
+/* Numbers that callbacks are given for something else. */
+static bool is_reserved_status(int status)
+{
+        return status == HARK_MORE || status == HARK_ROOM;
+}
+
 int hark_payload_check(const struct hark_payload *payload)
 {
         size_t n_reserved = sizeof(payload->reserved) / sizeof(*payload->reserved);
@@ -27,7 +34,8 @@ int hark_payload_check(const struct hark_payload *payload)
                 return -EINVAL;
         if (!payload->fds && payload->n_fds > 0)
                 return -EINVAL;
-        if (payload->priority > PRIORITY_MAX || payload->status < 0)
+        if (payload->priority > PRIORITY_MAX || payload->status < 0 ||
+            is_reserved_status(payload->status))
                 return -EINVAL;
         if ((payload->is_detached && payload->parent) ||
             (payload->trace && !is_trace(payload->trace)))
@@ -36,4 +44,14 @@ int hark_payload_check(const struct hark_payload *payload)
                 if (payload->reserved[i] != 0)
                         return -EINVAL;
         return 0;
+}
+
+int hark_payload_check_answer(const struct hark_payload *payload)
+{
+        return payload->has_feed ? -EINVAL : hark_payload_check(payload);
+}
+
+int hark_payload_check_item(const struct hark_payload *payload)
+{
+        return payload->status != 0 ? -EINVAL : hark_payload_check_answer(payload);
 }

@@ -7,6 +7,7 @@
 #include "base/result.h"
 
 #include <errno.h>
+#include <hark/client.h>
 #include <string.h>
 
 #include "base/message.h"
@@ -37,6 +38,9 @@ static const struct meaning statuses[] = {
         {HARK_NOT_ANSWERED, "the handler did not answer"},
         {HARK_REPLY_TOO_LARGE, "the reply is larger than the caller takes"},
         {HARK_CIRCLE, "the call would wait for itself"},
+        {HARK_NEEDS_OBSERVE, "the method answers with items: it needs to be observed"},
+        {HARK_MORE, "an item; the end follows"},
+        {HARK_ROOM, "there is room for items; the end follows"},
 };
 
 /* What hark means by an errno, where that is more than what the system says of it. */
@@ -190,5 +194,8 @@ int hark_errno_of_refusal(int status)
 
 int hark_status_of_wire(uint32_t status)
 {
+        /* What a callback would not take for an end. */
+        if (status == HARK_MORE || status == HARK_ROOM)
+                return HARK_UNKNOWN;
         return status > 0 && status <= INT_MAX ? (int)status : HARK_UNKNOWN;
 }

@@ -372,6 +372,14 @@ const char *hark_conn_own_name(const struct hark_conn *conn)
         return conn->name[0] ? conn->name : program_invocation_short_name;
 }
 
+bool hark_conn_window(const struct hark_conn *conn, uint64_t *ret_size)
+{
+        if (!hark_conn_has_greeted(conn))
+                return false;
+        *ret_size = conn->peer.window_size;
+        return true;
+}
+
 uint32_t hark_conn_next_id(struct hark_conn *conn)
 {
         if (++conn->next_id == 0)

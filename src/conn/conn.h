@@ -15,17 +15,19 @@
  * It frames, queues, keeps the limits and the life of the port, and knows nothing of what messages
  * mean beyond hello, goaway, ping and pong. All others it hands to one of two roles:
  *
- *         the asker     (a client) what answers:  reply, error, subscribed, gap, publish to a
+ *         the asker     (a client) what answers:  reply, error, item of an answer, credit for a
+ *                                                 question's, subscribed, gap, publish to a
  *                                                 subscription
- *         the answerer  (a server's peer) what asks: request, cancel, subscribe, unsubscribe, ack,
- *                                                 publish to a server
+ *         the answerer  (a server's peer) what asks: request, cancel, item of a question, credit for
+ *                                                 an answer's, subscribe, unsubscribe, ack, publish
+ *                                                 to a server
  *
  * Either end of a connection may have both. Where there is no answerer, the connection itself
  * refuses what was asked.
  *
  * Roles are called from the loop's gathering phase and never call the user there. What was asked or
  * published counts as received until whoever got it says hark_conn_release(); an answer does not,
- * because how many of them are awaited is our own doing. For the loop's thread.
+ * because how many of them are awaited, and how many items, is our own doing. For the loop's thread.
  */
 
 #include <hark/client.h>
@@ -45,6 +47,14 @@ enum hark_conn_state {
 
 struct hark_conn;
 
+/* What a message costs us besides its payload. */
+#define HARK_MESSAGE_OVERHEAD 256
+
+static inline size_t hark_conn_cost(size_t payload_size)
+{
+        return payload_size + HARK_MESSAGE_OVERHEAD;
+}
+
 /* What a message that has come counts against the limits, until it has been dealt with. */
 struct hark_charge {
         size_t size;
@@ -60,6 +70,14 @@ struct hark_received {
         struct hark_charge charge;   /* for hark_conn_release() */
 };
 
+/* An item that begins to come. */
+struct hark_arriving {
+        const struct hark_header *header;
+        size_t cost;
+        const char *full; /* the limit on what is received that it would exceed; NULL: none */
+        bool is_kept;     /* to be set: whether its bytes are wanted */
+};
+
 struct hark_role_ops {
         /* The other side's hello has come; the answerer of an accepting end now admits or refuses it
          * (hark_conn_admit(), hark_conn_refuse()), at once or later. */
@@ -69,6 +87,10 @@ struct hark_role_ops {
         /* The asker's: whether the answer of this id that begins to come is still wanted; if not, it
          * comes without a message. NULL: all are. */
         bool (*is_awaited)(struct hark_conn *conn, uint32_t id, void *userdata);
+        /* Judges an item that begins to come: how many come is for the role to bound. NULL, or how it
+         * breaks the protocol. */
+        const char *(*begin_item)(struct hark_conn *conn, struct hark_arriving *item,
+                                  void *userdata);
         /* There is room in the outgoing queue after an -EAGAIN. */
         void (*on_room)(struct hark_conn *conn, void *userdata);
         /* The other side will handle no request above last_id. */
@@ -166,6 +188,9 @@ uint32_t hark_conn_subscriptions_limit(const struct hark_conn *conn);
 uint64_t hark_conn_peer_instance(const struct hark_conn *conn);
 /* What this end calls itself, or else the program. */
 const char *hark_conn_own_name(const struct hark_conn *conn);
+
+/* The window that the other side opens for each stream of items, 0: none. false: it has not said yet. */
+bool hark_conn_window(const struct hark_conn *conn, uint64_t *ret_size);
 
 /* A number for a message we send: not 0, counting up. */
 uint32_t hark_conn_next_id(struct hark_conn *conn);

@@ -25,6 +25,7 @@ int hark_control_send_hello(struct hark_conn *conn)
                 .subscriptions = conn->limits.subscriptions,
                 .fds_per_message = conn->limits.fds_per_message,
                 .pid = (uint32_t)getpid(),
+                .window_size = conn->limits.window_size,
         };
         struct hark_payload payload = {.data = bytes, .size = sizeof(bytes)};
         struct hark_send send = {

@@ -17,14 +17,6 @@
 
 #include "conn/conn.h"
 
-/* What a message costs us besides its payload. */
-#define HARK_MESSAGE_OVERHEAD 256
-
-static inline size_t hark_conn_cost(size_t payload_size)
-{
-        return payload_size + HARK_MESSAGE_OVERHEAD;
-}
-
 /* Whether the other side has said what it takes. */
 static inline bool hark_conn_has_greeted(const struct hark_conn *conn)
 {

@@ -35,6 +35,8 @@ int hark_limits_complete(const struct hark_limits *given, struct hark_limits *re
         if (complete_size(given->received_size, two_messages > 32 * MIB ? two_messages : 32 * MIB,
                           limits.message_size, SIZE_MAX / 4, &limits.received_size) < 0 ||
             complete_size(given->queue_size, 16 * MIB, 4 * KIB, SIZE_MAX / 4, &limits.queue_size) <
+                    0 ||
+            complete_size(given->window_size, MIB, 4 * KIB, HARK_FRAME_MAX, &limits.window_size) <
                     0)
                 return -EINVAL;
         /* One message fits, with what it costs besides its payload. */

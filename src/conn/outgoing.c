@@ -17,6 +17,15 @@ void hark_outgoing_group_init(struct hark_outgoing_group *group)
         hark_list_init(&group->queued);
 }
 
+void hark_outgoing_group_disband(struct hark_outgoing_group *group)
+{
+        hark_list_for_each (link, &group->queued) {
+                hark_list_remove(link);
+                hark_container_of(link, struct hark_outgoing, group_link)->group = NULL;
+        }
+        hark_outgoing_group_init(group);
+}
+
 static struct hark_outgoing *new_outgoing(struct hark_pool *pool, size_t n_bytes)
 {
         size_t size = sizeof(struct hark_outgoing) + n_bytes;

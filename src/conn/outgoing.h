@@ -70,6 +70,8 @@ struct hark_send {
 };
 
 void hark_outgoing_group_init(struct hark_outgoing_group *group);
+/* None of them may be taken back any more; they leave all the same. */
+void hark_outgoing_group_disband(struct hark_outgoing_group *group);
 
 /* Copies what send borrows. The blocks are pool's, as many bytes as those have room for; what is
  * larger lies in a message. 0; -ENOMEM; -EMFILE, -EBADF: an fd could not be duplicated. */

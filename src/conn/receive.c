@@ -68,6 +68,10 @@ static bool is_answer(const struct hark_header *header)
                 return true;
         case HARK_FRAME_PUBLISH:
                 return header->status != 0;
+        case HARK_FRAME_ITEM:
+                return !(header->flags & HARK_FLAG_FEED);
+        case HARK_FRAME_CREDIT:
+                return header->flags & HARK_FLAG_FEED;
         default:
                 return false;
         }
@@ -163,7 +167,8 @@ static bool is_awaited(struct hark_conn *conn, const struct hark_header *header)
 /* Of these the other side decides how many come; of answers we do, who asked. */
 static bool is_bounded(const struct hark_header *header)
 {
-        return may_be_too_large(header) || is_refusal(header);
+        return may_be_too_large(header) || is_refusal(header) ||
+               (header->type == HARK_FRAME_ITEM && !is_answer(header));
 }
 
 static int check_order(const struct hark_conn *conn, const struct hark_header *header,
@@ -185,9 +190,9 @@ static int check_order(const struct hark_conn *conn, const struct hark_header *h
         return -EPROTO;
 }
 
-/* Counts a message against what its sender may make us keep. Returns the limit that it would
- * exceed; NULL: none. */
-static const char *charge(struct hark_conn *conn, const struct hark_header *header, size_t total)
+/* The limit on what its sender may make us keep that a message would exceed; NULL: none. */
+static const char *find_exceeded(const struct hark_conn *conn, const struct hark_header *header,
+                                 size_t total)
 {
         struct hark_charge more = charge_of(header, total);
         unsigned most_fds = RECEIVED_MESSAGES_OF_FDS * conn->limits.fds_per_message;
@@ -198,9 +203,37 @@ static const char *charge(struct hark_conn *conn, const struct hark_header *head
                 return "too much is received and not handled yet";
         if (conn->received.n_fds + more.n_fds > most_fds)
                 return "too many file descriptors are received and not handled yet";
+        return NULL;
+}
+
+static void charge(struct hark_conn *conn, const struct hark_header *header, size_t total)
+{
+        struct hark_charge more = charge_of(header, total);
+
         conn->received.size += more.size;
         conn->received.n_fds += more.n_fds;
-        return NULL;
+}
+
+/* Items are judged by the role, which knows the streams; those of nobody are passed over. */
+static int begin_item(struct hark_conn *conn, const struct hark_header *header, size_t total,
+                      bool *ret_is_kept, const char **ret_why)
+{
+        const struct hark_role *role = is_answer(header) ? &conn->asker : &conn->answerer;
+        struct hark_arriving item = {.header = header, .cost = hark_conn_cost(total)};
+        const char *why = NULL;
+
+        if (is_bounded(header))
+                item.full = find_exceeded(conn, header, total);
+        if (role->ops && role->ops->begin_item)
+                why = role->ops->begin_item(conn, &item, role->userdata);
+        if (why) {
+                *ret_why = why;
+                return -EPROTO;
+        }
+        *ret_is_kept = item.is_kept;
+        if (item.is_kept && is_bounded(header))
+                charge(conn, header, total);
+        return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
 }
 
 static int begin_message(struct hark_reader *reader, const struct hark_header *header,
@@ -217,11 +250,15 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
                 *ret_why = "an answer larger than the limit that hello told";
                 return -EPROTO;
         }
+        if (header->type == HARK_FRAME_ITEM)
+                return begin_item(conn, header, total, ret_is_kept, ret_why);
         *ret_is_kept = is_awaited(conn, header);
         if (is_bounded(header))
-                full = charge(conn, header, total);
+                full = find_exceeded(conn, header, total);
         if (full)
                 *ret_is_kept = false;
+        else if (is_bounded(header))
+                charge(conn, header, total);
         if (full && !is_answer(header))
                 hark_conn_refuse_message(conn, header, (const char *)frame->name.bytes,
                                          frame->name.size, HARK_RESOURCE_EXHAUSTED, full);
@@ -260,8 +297,9 @@ static int end_message(struct hark_reader *reader, const struct hark_incoming *i
         };
         int r;
 
-        if (!incoming->is_kept && !is_answer(&incoming->header))
-                return 0; /* refused as it began */
+        if (!incoming->is_kept &&
+            (!is_answer(&incoming->header) || incoming->header.type == HARK_FRAME_ITEM))
+                return 0; /* refused as it began, or of no stream */
         if (incoming->is_kept && is_bounded(&incoming->header))
                 received.charge = charge_of(&incoming->header, incoming->total);
         if (message && received.name.size == 0)

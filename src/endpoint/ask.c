@@ -111,7 +111,7 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
         struct hark_context context;
         int r = check_question(client, method, &payload);
 
-        if (r < 0 || timeout_ms < 0)
+        if (r < 0 || timeout_ms < 0 || payload.has_feed)
                 return -EINVAL;
         question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         hark_client_ref(client);
@@ -145,20 +145,37 @@ int hark_client_flush(hark_client *client, int timeout_ms)
 
 /* --- not waiting ----------------------------------------------------------------------------- */
 
+/* Of a question the method, the payload and the kind are set. */
+static int ask(hark_client *client, struct hark_question *question, int timeout_ms,
+               hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
+{
+        struct hark_context context;
+        int r = check_question(client, question->method, question->payload);
+
+        if (r < 0 || timeout_ms < 0 || !on_reply)
+                return -EINVAL;
+        question->deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
+        hark_context_inherit(&context, &client->calls, question);
+        r = hark_calls_invoke(&client->calls, question, on_reply, userdata, ret_id);
+        hark_context_done(&context);
+        return r;
+}
+
 int hark_invoke(hark_client *client, const char *method, struct hark_payload payload,
                 int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
 {
         struct hark_question question = {.method = method, .payload = &payload};
-        struct hark_context context;
-        int r = check_question(client, method, &payload);
 
-        if (r < 0 || timeout_ms < 0 || !on_reply)
-                return -EINVAL;
-        question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
-        hark_context_inherit(&context, &client->calls, &question);
-        r = hark_calls_invoke(&client->calls, &question, on_reply, userdata, ret_id);
-        hark_context_done(&context);
-        return r;
+        return ask(client, &question, timeout_ms, on_reply, userdata, ret_id);
+}
+
+int hark_observe(hark_client *client, const char *method, struct hark_payload payload,
+                 int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id)
+{
+        struct hark_question question = {
+                .method = method, .payload = &payload, .kind = HARK_QUESTION_OBSERVE};
+
+        return ask(client, &question, timeout_ms, on_reply, userdata, ret_id);
 }
 
 int hark_send(hark_client *client, const char *method, struct hark_payload payload)
@@ -170,8 +187,8 @@ int hark_send(hark_client *client, const char *method, struct hark_payload paylo
         struct hark_context context;
         int r = check_question(client, method, &payload);
 
-        if (r < 0)
-                return r;
+        if (r < 0 || payload.has_feed)
+                return -EINVAL;
         hark_context_inherit(&context, &client->calls, &question);
         r = hark_calls_send(&client->calls, &question);
         hark_context_done(&context);
@@ -185,10 +202,38 @@ int hark_cancel(hark_client *client, uint64_t id)
         if (!client)
                 return -EINVAL;
         pending = hark_calls_find(&client->calls, id);
-        if (!pending)
-                return -ENOENT;
-        hark_calls_cancel(&client->calls, pending);
-        return 0;
+        if (pending)
+                hark_calls_cancel(&client->calls, pending);
+        return pending ? 0 : hark_calls_cut(&client->calls, id);
+}
+
+static int no_stream(const hark_client *client, uint64_t id)
+{
+        return client && !hark_calls_find(&client->calls, id) ? -ENOENT : -EINVAL;
+}
+
+int hark_feed(hark_client *client, uint64_t id, struct hark_payload item)
+{
+        struct hark_call_stream *stream;
+
+        if (!client || hark_payload_check_item(&item) < 0)
+                return -EINVAL;
+        stream = hark_call_stream_find(&client->calls, id);
+        return stream ? hark_call_stream_feed(stream, &item) : no_stream(client, id);
+}
+
+int hark_feed_end(hark_client *client, uint64_t id)
+{
+        struct hark_call_stream *stream = client ? hark_call_stream_find(&client->calls, id) : NULL;
+
+        return stream ? hark_call_stream_feed_end(stream) : no_stream(client, id);
+}
+
+int hark_pause(hark_client *client, uint64_t id, bool is_paused)
+{
+        struct hark_call_stream *stream = client ? hark_call_stream_find(&client->calls, id) : NULL;
+
+        return stream ? hark_call_stream_pause(stream, is_paused) : no_stream(client, id);
 }
 
 int hark_subscribe(hark_client *client, const char *filter, hark_on_notification *on_notification,
@@ -215,8 +260,8 @@ int hark_publish(hark_client *client, const char *topic, struct hark_payload pay
         };
         int r = check_question(client, topic, &payload);
 
-        if (r < 0)
-                return r;
+        if (r < 0 || payload.has_feed)
+                return -EINVAL;
         if (!hark_client_is_connected(client))
                 return -ENOTCONN;
         send.id = hark_conn_next_id(client->conn);

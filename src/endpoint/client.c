@@ -34,6 +34,7 @@ static void on_open(struct hark_conn *conn, void *userdata)
         if (!hark_client_is_connected(client))
                 use_conn(client);
         hark_circle_take_hello();
+        hark_calls_take_room(&client->calls);
 }
 
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
@@ -45,6 +46,13 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         case HARK_FRAME_ERROR:
                 if (!hark_calls_take(&client->calls, received))
                         hark_client_take_refusal(client, received->message, received->charge);
+                break;
+        case HARK_FRAME_ITEM:
+                hark_calls_take_item(&client->calls, received);
+                break;
+        case HARK_FRAME_CREDIT:
+                hark_calls_take_credit(&client->calls, received->header);
+                hark_message_unref(received->message);
                 break;
         case HARK_FRAME_PUBLISH:
         case HARK_FRAME_GAP:
@@ -65,10 +73,21 @@ static bool is_awaited(struct hark_conn *conn, uint32_t id, void *userdata)
         return hark_calls_await(&client->calls, id);
 }
 
+static const char *begin_item(struct hark_conn *conn, struct hark_arriving *item, void *userdata)
+{
+        hark_client *client = userdata;
+
+        (void)conn;
+        return hark_calls_begin_item(&client->calls, item);
+}
+
 static void on_room(struct hark_conn *conn, void *userdata)
 {
+        hark_client *client = userdata;
+
         (void)conn;
-        hark_client_tell_room(userdata);
+        hark_calls_take_room(&client->calls);
+        hark_client_tell_room(client);
 }
 
 static void on_goaway(struct hark_conn *conn, uint32_t last_id, void *userdata)
@@ -137,6 +156,7 @@ static const struct hark_role_ops asker_ops = {
         .on_open = on_open,
         .on_message = on_message,
         .is_awaited = is_awaited,
+        .begin_item = begin_item,
         .on_room = on_room,
         .on_goaway = on_goaway,
         .on_pong = on_pong,
@@ -152,7 +172,7 @@ void hark_client_free(hark_client *client)
 
         hark_task_cancel(&client->state_task);
         hark_task_cancel(&client->room_task);
-        hark_map_done(&client->calls.pending);
+        hark_calls_done(&client->calls);
         hark_map_done(&client->subscriptions.by_id);
         hark_attempts_done(&client->attempts);
         hark_server_unref(client->params.serves);
@@ -181,6 +201,9 @@ void hark_client_finish(hark_client *client, int reason)
         hark_client_stop_trying(client);
         refuse_waiting(client);
         hark_calls_end_all(&client->calls, is_ours ? -ECANCELED : -ECONNRESET);
+        /* A peer's client goes with the connection. */
+        if (client->calls.owner != client)
+                hark_calls_cut_streams(&client->calls, -ECONNRESET);
         hark_subscriptions_end_all(&client->subscriptions, is_ours ? -ECANCELED : reason);
         drop_conn(client);
         client->reason = reason;
@@ -198,6 +221,7 @@ static void close_client(hark_client *client)
                 hark_conn_close(client->conn, -ECANCELED);
         else
                 hark_client_finish(client, -ECANCELED);
+        hark_calls_cut_streams(&client->calls, -ECANCELED);
         /* Behind every end that is still to be told. */
         hark_loop_queue_end(client->loop, &client->free_task);
         hark_loop_run_callbacks_of(client->loop, client);

@@ -264,6 +264,13 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
                 hark_requests_take_cancel(&peer->requests, received->header);
                 hark_message_unref(received->message);
                 break;
+        case HARK_FRAME_ITEM:
+                hark_requests_take_item(&peer->requests, received);
+                break;
+        case HARK_FRAME_CREDIT:
+                hark_requests_take_credit(&peer->requests, received->header);
+                hark_message_unref(received->message);
+                break;
         case HARK_FRAME_SUBSCRIBE:
         case HARK_FRAME_UNSUBSCRIBE:
         case HARK_FRAME_ACK:
@@ -278,12 +285,21 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         }
 }
 
+static const char *begin_item(struct hark_conn *conn, struct hark_arriving *item, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        (void)conn;
+        return hark_requests_begin_item(&peer->requests, item);
+}
+
 static void on_room(struct hark_conn *conn, void *userdata)
 {
         hark_peer *peer = userdata;
 
         (void)conn;
         hark_conn_channel_take_room(&peer->channel);
+        hark_requests_take_room(&peer->requests);
 }
 
 static void on_closed(struct hark_conn *conn, int reason, void *userdata)
@@ -307,6 +323,7 @@ static const struct hark_role_ops answerer_ops = {
         .on_hello = on_hello,
         .on_open = on_open,
         .on_message = on_message,
+        .begin_item = begin_item,
         .on_room = on_room,
         .on_closed = on_closed,
 };

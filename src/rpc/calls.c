@@ -24,7 +24,7 @@ static struct hark_pending_call *pending_of(struct hark_map_node *node)
         return node ? hark_container_of(node, struct hark_pending_call, node) : NULL;
 }
 
-static struct hark_pending_call *find_by_wire_id(const struct hark_calls *calls, uint32_t id)
+struct hark_pending_call *hark_calls_find_by_wire_id(const struct hark_calls *calls, uint32_t id)
 {
         return pending_of(hark_map_find(&calls->pending, id));
 }
@@ -55,7 +55,9 @@ static void end_call(struct hark_pending_call *pending, int result, hark_message
         pending->result = result;
         pending->reply = reply;
         pending->is_over = true;
-        if (pending->on_reply)
+        if (pending->stream)
+                hark_call_stream_end(pending->stream);
+        else if (pending->on_reply)
                 hark_loop_queue_callback(calls->loop, &pending->task);
 }
 
@@ -73,6 +75,7 @@ static void tell_end(struct hark_task *task)
         hark_message *reply = pending->reply;
         int result = pending->result;
 
+        hark_call_stream_free(pending->stream);
         hark_pool_put(hark_loop_block_pool(pending->calls->loop), pending);
         on_reply(result, reply, userdata);
         hark_message_unref(reply);
@@ -113,21 +116,26 @@ static uint64_t next_id(struct hark_calls *calls)
 {
         do
                 calls->last_id++;
-        while ((uint32_t)calls->last_id == 0 || find_by_wire_id(calls, (uint32_t)calls->last_id));
+        while ((uint32_t)calls->last_id == 0 ||
+               hark_calls_find_by_wire_id(calls, (uint32_t)calls->last_id));
         return calls->last_id;
 }
 
 static uint8_t flags_of(const struct hark_question *question)
 {
+        uint8_t feeds = question->payload->has_feed ? HARK_FLAG_FEEDS : 0;
+
         switch (question->kind) {
         case HARK_QUESTION_INVOKE:
                 break;
+        case HARK_QUESTION_OBSERVE:
+                return feeds | HARK_FLAG_OBSERVES;
         case HARK_QUESTION_CALL:
                 return HARK_FLAG_CALLER_WAITS;
         case HARK_QUESTION_SEND:
                 return HARK_FLAG_ONE_WAY;
         }
-        return 0;
+        return feeds;
 }
 
 static int send_request(struct hark_calls *calls, const struct hark_question *question, uint64_t id,
@@ -183,10 +191,15 @@ static void add(struct hark_calls *calls, struct hark_pending_call *pending,
         calls->n_pending++;
 }
 
+static bool has_stream(const struct hark_question *question)
+{
+        return question->kind == HARK_QUESTION_OBSERVE || question->payload->has_feed;
+}
+
 static int start(struct hark_calls *calls, struct hark_pending_call *pending,
                  const struct hark_question *question)
 {
-        int r;
+        int r = 0;
 
         /* Also where the time is over before it begins: a client that closes tells no new end. */
         if (!may_begin(calls))
@@ -200,7 +213,11 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
         pending->chain = question->has_chain
                                  ? question->chain
                                  : hark_chain_first_number(hark_instance(), (uint32_t)pending->id);
-        r = question->end != 0 ? 0 : send_request(calls, question, pending->id, &pending->outgoing);
+        if (has_stream(question))
+                r = hark_call_stream_new(pending, question->kind == HARK_QUESTION_OBSERVE,
+                                         question->payload->has_feed);
+        if (r == 0 && question->end == 0)
+                r = send_request(calls, question, pending->id, &pending->outgoing);
         if (r < 0)
                 return r;
         add(calls, pending, question);
@@ -215,6 +232,13 @@ void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owne
 {
         *calls = (struct hark_calls){.loop = loop, .owner = owner};
         hark_list_init(&calls->all);
+        hark_list_init(&calls->streaming);
+}
+
+void hark_calls_done(struct hark_calls *calls)
+{
+        hark_map_done(&calls->pending);
+        hark_map_done(&calls->streams);
 }
 
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
@@ -222,6 +246,7 @@ void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
         calls->conn = conn;
         hark_list_for_each (link, &calls->all)
                 start_deadline(hark_container_of(link, struct hark_pending_call, link));
+        hark_calls_attach_streams(calls);
         if (calls->backlog)
                 hark_backlog_send(calls->backlog, conn);
 }
@@ -255,6 +280,7 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
         pending->task.priority = question->payload->priority;
         r = start(calls, pending, question);
         if (r < 0) {
+                hark_call_stream_free(pending->stream);
                 hark_pool_put(pool, pending);
                 return r;
         }
@@ -325,14 +351,14 @@ void hark_calls_refuse(struct hark_pending_call *pending, int status, const char
 
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id)
 {
-        struct hark_pending_call *pending = find_by_wire_id(calls, (uint32_t)id);
+        struct hark_pending_call *pending = hark_calls_find_by_wire_id(calls, (uint32_t)id);
 
         return pending && pending->id == id ? pending : NULL;
 }
 
 bool hark_calls_await(const struct hark_calls *calls, uint32_t id)
 {
-        return find_by_wire_id(calls, id) != NULL;
+        return hark_calls_find_by_wire_id(calls, id) != NULL;
 }
 
 bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
@@ -344,7 +370,7 @@ bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
         /* The refusal of what expects no answer says its name again, and its id is no call's. */
         if (header->type == HARK_FRAME_ERROR && received->name.size > 0)
                 return false;
-        pending = find_by_wire_id(calls, header->id);
+        pending = hark_calls_find_by_wire_id(calls, header->id);
         if (!pending) {
                 hark_message_unref(received->message);
                 return true;
@@ -372,11 +398,14 @@ void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id)
 void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing *outgoing,
                            int error)
 {
-        struct hark_pending_call *pending = find_by_wire_id(calls, outgoing->header.id);
+        struct hark_pending_call *pending = hark_calls_find_by_wire_id(calls, outgoing->header.id);
 
         if (!pending || pending->outgoing != outgoing)
                 return;
         pending->outgoing = NULL; /* it is out of its queue already */
+        /* An end of its items behind it must not be taken out of a queue that is just gone through. */
+        if (pending->stream)
+                hark_item_sender_close(&pending->stream->sender);
         end_call(pending, error, NULL);
 }
 

@@ -24,6 +24,8 @@
  * An id is the low 32 bits of a count, and goes onto the wire as it is: so ids on one connection
  * count up, as goaway needs them.
  *
+ * The end of a call with items is told behind those, see call_stream.h.
+ *
  * This is where a deadline is enforced at the caller's end: by the timer of each call.
  */
 
@@ -31,6 +33,7 @@
 
 #include "base/map.h"
 #include "conn/backlog.h"
+#include "rpc/call_stream.h"
 
 struct hark_calls {
         hark_loop *loop;
@@ -41,6 +44,9 @@ struct hark_calls {
         uint32_t wait_limit;          /* and how many at once */
         struct hark_map pending;      /* by wire id */
         struct hark_list all;         /* in the order they were started */
+        struct hark_map streams;      /* of calls with items, by number */
+        struct hark_list streaming;
+        bool is_unstoppable; /* their user goes: no stream may be stopped any more */
         uint64_t last_id;
         uint32_t n_pending;
 };
@@ -58,6 +64,7 @@ struct hark_pending_call {
         struct hark_task task;      /* invoke: the end, to be told at the call's priority */
         hark_on_reply *on_reply;    /* NULL: a function waits for is_over */
         void *userdata;
+        struct hark_call_stream *stream; /* NULL: it has no items */
         uint8_t priority;
         bool is_over;
         int result;          /* once it is over */
@@ -66,7 +73,8 @@ struct hark_pending_call {
 
 enum hark_question_kind {
         HARK_QUESTION_INVOKE = 0,
-        HARK_QUESTION_CALL, /* a function waits, and no handler runs meanwhile */
+        HARK_QUESTION_OBSERVE, /* and items of the answer are wanted */
+        HARK_QUESTION_CALL,    /* a function waits, and no handler runs meanwhile */
         HARK_QUESTION_SEND
 };
 
@@ -118,6 +126,7 @@ hark_message *hark_calls_new_verdict(const struct hark_calls *calls, int status,
 void hark_calls_refuse(struct hark_pending_call *pending, int status, const char *text);
 
 /* NULL: it has ended. */
+struct hark_pending_call *hark_calls_find_by_wire_id(const struct hark_calls *calls, uint32_t id);
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id);
 
 /* Whether an answer of this wire id ends a call. */
@@ -133,6 +142,9 @@ void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id);
 /* A request will never leave: the other side does not take it, for the reason of error. */
 void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing *outgoing,
                            int error);
+
+/* Frees the tables of calls that have all ended. */
+void hark_calls_done(struct hark_calls *calls);
 
 /* Ends all: those that were sent with reason, the others with -ENOTCONN, or with reason as well if
  * it is -ECANCELED. */

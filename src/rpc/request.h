@@ -16,6 +16,8 @@ enum hark_request_state {
         HARK_REQUEST_ENDED
 };
 
+struct hark_request_stream;
+
 struct hark_request {
         unsigned n_refs;
         struct hark_map_node node;
@@ -29,7 +31,8 @@ struct hark_request {
         uint8_t priority;
         bool is_one_way, is_cancel_told;
         bool asker_waits;
-        uint64_t asker; /* its instance */
+        uint64_t asker;     /* its instance */
+        bool needs_observe; /* it was answered by an item, which its caller does not take */
         enum hark_request_state state;
         int reason;  /* ENDED: why */
         int failure; /* OPEN: what the last attempt to answer returned */
@@ -39,6 +42,7 @@ struct hark_request {
         struct hark_task cancel; /* on_cancel's turn */
         struct hark_request_events events;
         void *userdata;
+        struct hark_request_stream *stream; /* NULL: nobody has to do with items of it */
 };
 
 /* Whether somebody waits for its answer, or might. */
@@ -52,5 +56,31 @@ void hark_request_chain(const hark_request *request, struct hark_chain *ret_chai
 
 /* How calls end whose parent has ended for this reason. */
 int hark_request_end_of_children(int reason);
+
+/* Ends a request whose handler cannot go on, for the reason that on_cancel is told, and tells the caller a
+ * status. */
+void hark_request_break_off(hark_request *request, int reason, int status, const char *text);
+
+/* NULL: it is answered, or has ended. */
+hark_request *hark_requests_find(const struct hark_requests *requests, uint32_t id);
+
+/* --- request_stream.c -------------------------------------------------------------------------- */
+
+/* flags: of the request. 0; -ENOMEM. */
+int hark_request_stream_new(hark_request *request, uint8_t flags);
+
+/* Takes NULL. */
+void hark_request_stream_free(struct hark_request_stream *stream);
+
+/* Takes NULL. Nothing comes and goes any more; what is queued leaves before the answer, but not if
+ * nobody waits for that. */
+void hark_request_stream_close(struct hark_request_stream *stream, bool is_answered);
+
+/* The handler watches: what can be told of a question that has no items, or of an answer that may have
+ * none, is told. Makes the stream if there is none. 0; -ENOMEM. */
+int hark_request_stream_watch(hark_request *request, const struct hark_request_events *events);
+
+/* Whether items have been sent, which the answer must not overtake. Takes NULL. */
+bool hark_request_stream_has_sent(const struct hark_request_stream *stream);
 
 #endif

@@ -35,6 +35,7 @@ static void free_request(hark_request *request)
         struct hark_requests *requests = request->requests;
 
         hark_message_unref(request->message);
+        hark_request_stream_free(request->stream);
         hark_pool_put(hark_loop_block_pool(requests->loop), request);
         requests->n_kept--;
         requests->on_request_freed(requests);
@@ -48,6 +49,7 @@ static void finish(hark_request *request, enum hark_request_state state)
         assert(is_unfinished(request));
         request->state = state;
         hark_timer_stop(&request->deadline);
+        hark_request_stream_close(request->stream, state == HARK_REQUEST_ANSWERED);
         hark_list_remove(&request->link);
         hark_list_remove(&request->asker_link);
         if (state == HARK_REQUEST_ANSWERED)
@@ -132,8 +134,8 @@ static const char *text_of_failure(int failure)
         }
 }
 
-/* Answers in the library's name. */
-static void answer_no(hark_request *request, int status, const char *text)
+/* Tells the caller no in the library's name. */
+static void tell_no(hark_request *request, int status, const char *text)
 {
         struct hark_conn *conn = request->requests->conn;
         const char *name = request->message->name;
@@ -146,21 +148,36 @@ static void answer_no(hark_request *request, int status, const char *text)
 
         if (conn)
                 hark_conn_refuse_message(conn, &question, name, strlen(name), status, text);
+}
+
+static void answer_no(hark_request *request, int status, const char *text)
+{
+        tell_no(request, status, text);
         finish(request, HARK_REQUEST_ANSWERED);
+}
+
+void hark_request_break_off(hark_request *request, int reason, int status, const char *text)
+{
+        tell_no(request, status, text);
+        end_request(request, reason);
 }
 
 static void answer_unanswered(hark_request *request)
 {
         if (request->is_one_way)
                 finish(request, HARK_REQUEST_ANSWERED);
+        else if (request->needs_observe && request->failure == 0)
+                answer_no(request, HARK_NEEDS_OBSERVE, hark_reason(HARK_NEEDS_OBSERVE, NULL));
         else
                 answer_no(request, status_of_failure(request->failure),
                           text_of_failure(request->failure));
 }
 
-/* An answer is as urgent as its question, or more. */
+/* An answer is as urgent as its question, or more, but for one behind items. */
 static uint8_t answer_priority(const hark_request *request, const struct hark_payload *payload)
 {
+        if (hark_request_stream_has_sent(request->stream))
+                return request->priority;
         return payload->priority > request->priority ? payload->priority : request->priority;
 }
 
@@ -256,6 +273,11 @@ static hark_request *new_request(struct hark_requests *requests, struct hark_rec
         request->turn.priority = request->cancel.priority = header->priority;
         if (header->time_left_ns > 0)
                 request->deadline_ns = hark_now_ns() + header->time_left_ns;
+        if (header->flags & (HARK_FLAG_OBSERVES | HARK_FLAG_FEEDS) && !request->is_one_way &&
+            hark_request_stream_new(request, header->flags) < 0) {
+                hark_pool_put(hark_loop_block_pool(requests->loop), request);
+                return NULL;
+        }
         return request;
 }
 
@@ -358,9 +380,14 @@ void hark_requests_take(struct hark_requests *requests, struct hark_received *re
         hark_circle_take_request(request);
 }
 
+hark_request *hark_requests_find(const struct hark_requests *requests, uint32_t id)
+{
+        return request_of(hark_map_find(&requests->by_id, id));
+}
+
 void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header)
 {
-        hark_request *request = request_of(hark_map_find(&requests->by_id, header->id));
+        hark_request *request = hark_requests_find(requests, header->id);
 
         if (request)
                 end_request(request,
@@ -403,7 +430,7 @@ int hark_reply(hark_request *request, struct hark_payload payload)
 {
         int r;
 
-        if (!request || hark_payload_check(&payload) < 0)
+        if (!request || hark_payload_check_answer(&payload) < 0)
                 return -EINVAL;
         r = check_wanted(request);
         if (r != 0)
@@ -423,6 +450,9 @@ int hark_fail(hark_request *request, int status, const char *text)
         struct hark_payload payload = {.status = status < 0 ? hark_status_of_errno(status) : status,
                                        .error_text = text};
 
+        /* What hark_push() said. */
+        if (status == -EOPNOTSUPP && request && request->needs_observe)
+                payload.status = HARK_NEEDS_OBSERVE;
         return status != 0 ? hark_reply(request, payload) : -EINVAL;
 }
 
@@ -442,6 +472,8 @@ int hark_failf(hark_request *request, int status, const char *format, ...)
 int hark_request_watch(hark_request *request, const struct hark_request_events *events,
                        void *userdata)
 {
+        int r;
+
         if (!request || !events)
                 return -EINVAL;
         for (size_t i = 0; i < sizeof(events->reserved) / sizeof(*events->reserved); i++)
@@ -451,6 +483,9 @@ int hark_request_watch(hark_request *request, const struct hark_request_events *
                 return -EALREADY;
         if (request->state == HARK_REQUEST_ENDED)
                 return request->reason;
+        r = hark_request_stream_watch(request, events);
+        if (r < 0)
+                return r;
         request->events = *events;
         request->userdata = userdata;
         return 0;

@@ -50,6 +50,14 @@ void hark_requests_queue(struct hark_requests *requests, struct hark_task *turn)
 void hark_requests_take(struct hark_requests *requests, struct hark_received *received);
 void hark_requests_take_cancel(struct hark_requests *requests, const struct hark_header *header);
 
+/* Streams, see hark_role_ops. Takes over the message. */
+const char *hark_requests_begin_item(struct hark_requests *requests, struct hark_arriving *item);
+void hark_requests_take_item(struct hark_requests *requests, struct hark_received *received);
+void hark_requests_take_credit(struct hark_requests *requests, const struct hark_header *header);
+
+/* There is room in the connection's queue. */
+void hark_requests_take_room(struct hark_requests *requests);
+
 /* The connection is gone: all end with reason, but for one-way ones, whose turn still comes. */
 void hark_requests_close(struct hark_requests *requests, int reason);
 

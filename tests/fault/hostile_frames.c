@@ -21,6 +21,9 @@ struct crime {
         "901234567890123456789012345678901234567890"
 
 #define ASK .type = REQUEST, .id = 1, .name = "echo"
+/* A question with items, which is kept; and one of those. */
+#define ASK_AND_FEED .type = REQUEST, .id = 1, .name = "keep", .flags = FEEDS
+#define FEED_ITEM    .type = ITEM, .id = 1, .flags = FEED
 
 static const uint8_t hello_good[56] = {[0] = 1, [2] = 1, [18] = 0x10, [26] = 0x10};
 static const uint8_t gap_of_one[24] = {[0] = 1, [8] = 1, [16] = 105};
@@ -35,11 +38,11 @@ static const struct crime crimes[] = {
         {"a size of 4 GiB", {{ASK, .size = UINT32_MAX}}},
         {"a size above 1 GiB", {{ASK, .size = (1u << 30) + 1}}},
         {"an unknown type", {{.type = 99}}},
-        {"a type that is kept for later", {{.type = 20, .id = 1}}},
+        {"a type that is kept for later", {{.type = 37, .id = 1}}},
         {"type 0", {{.type = 0, .id = 1}}},
         {"priority 8", {{ASK, .priority = 8}}},
         {"priority 255", {{ASK, .priority = 255}}},
-        {"a flag that is not defined", {{ASK, .flags = 0x80}}},
+        {"a flag that is not defined", {{.type = PING, .flags = 0x80}}},
         {"a flag of another type", {{.type = PING, .flags = ONE_WAY}}},
         {"a second hello", {{.type = HELLO, .payload = hello_good, .payload_size = 56}}},
         /* names */
@@ -75,6 +78,27 @@ static const struct crime crimes[] = {
         {"a gap in nothing",
          {{.type = GAP, .status = 1, .name = "a", .payload = gap_of_one, .payload_size = 24}}},
         {"a notification to nothing", {{.type = PUBLISH, .id = 1, .status = 9, .name = "a"}}},
+        /* items */
+        {"an item to what was never asked", {{.type = ITEM, .id = 1}}},
+        {"credit for items to what was never asked", {{.type = CREDIT, .id = 1, .flags = FEED}}},
+        {"an item of a question that has none",
+         {{.type = REQUEST, .id = 1, .name = "keep"}, {FEED_ITEM}}},
+        {"an item behind the last",
+         {{ASK_AND_FEED}, {.type = ITEM, .id = 1, .flags = FEED | END}, {FEED_ITEM}}},
+        {"an end of items that is one",
+         {{ASK_AND_FEED},
+          {.type = ITEM, .id = 1, .flags = FEED | END, .payload = "x", .payload_size = 1}}},
+        {"an end of an answer's items", {{.type = ITEM, .id = 1, .flags = END}}},
+        {"an item at another priority", {{ASK_AND_FEED}, {FEED_ITEM, .priority = 1}}},
+        {"credit for nothing that was sent",
+         {{.type = REQUEST, .id = 1, .name = "keep", .flags = OBSERVES},
+          {.type = CREDIT, .id = 1, .status = 1}}},
+        {"credit beyond all bounds",
+         {{.type = REQUEST, .id = 1, .name = "keep", .flags = OBSERVES},
+          {.type = CREDIT, .id = 1, .status = UINT32_MAX}}},
+        {"credit to who does not observe", {{ASK_AND_FEED}, {.type = CREDIT, .id = 1}}},
+        {"items of what expects no answer",
+         {{.type = REQUEST, .id = 1, .name = "keep", .flags = ONE_WAY | FEEDS}}},
         /* fragments */
         {"a fragment of a type that has none", {{.type = PING, .flags = MORE, .offset = 8}}},
         {"a later fragment of nothing", {{.type = REQUEST, .flags = CONTINUED, .id = 1}}},
@@ -190,6 +214,13 @@ static const struct crime oddities[] = {
         {"a cancel of nothing", {{.type = CANCEL, .id = 12345}}},
         {"an unsubscribe of nothing", {{.type = UNSUBSCRIBE, .id = 12345}}},
         {"a pong that nobody waits for", {{.type = PONG, .id = 12345}}},
+        {"an item of nothing", {{FEED_ITEM, .payload = "x", .payload_size = 1}}},
+        {"an end of nothing", {{.type = ITEM, .id = 1, .flags = FEED | END}}},
+        {"credit for nothing", {{.type = CREDIT, .id = 12345, .status = UINT32_MAX}}},
+        {"items for who answered at once",
+         {{.type = REQUEST, .id = 1, .name = "echo", .flags = FEEDS},
+          {FEED_ITEM},
+          {.type = ITEM, .id = 1, .flags = FEED | END}}},
         {"an id anew after its answer", {{ASK}, {ASK}}},
         {"a ping with a payload", {{.type = PING, .payload = "x", .payload_size = 1}}},
         {"the longest name", {{.type = SUBSCRIBE, .id = 3, .name = LONG_NAME}}},

@@ -90,10 +90,12 @@ enum raw_type {
         GOAWAY = 2,
         PING = 3,
         PONG = 4,
+        CREDIT = 5,
         REQUEST = 16,
         REPLY = 17,
         ERROR = 18,
         CANCEL = 19,
+        ITEM = 20,
         PUBLISH = 32,
         SUBSCRIBE = 33,
         UNSUBSCRIBE = 34,
@@ -106,7 +108,11 @@ enum raw_flag {
         EXTENSIONS = 2,
         TIME_IN_MS = 4,
         CONTINUED = 8,
-        ONE_WAY = 16
+        ONE_WAY = 16,
+        END = 16,
+        FEED = 32,
+        OBSERVES = 64,
+        FEEDS = 128
 };
 
 /* A frame as the fields of its header; zeros are what is sent where nothing else is said. */

@@ -50,11 +50,28 @@ static const char *describe(int result, const hark_message *message)
         return text;
 }
 
+static void tell_progress(struct conversation *conversation, unsigned number,
+                          const hark_message *message)
+{
+        if (!message)
+                conversation_tell(conversation, "room %u", number);
+        else if (hark_message_size(message) > 40)
+                conversation_tell(conversation, "more %u: %zu", number, hark_message_size(message));
+        else
+                conversation_tell(conversation, "more %u: \"%s\"", number,
+                                  hark_message_text(message));
+}
+
 static void on_reply(int result, hark_message *message, void *userdata)
 {
         struct numbered *numbered = userdata;
+        struct conversation *conversation = &numbered->talk->conversation;
 
-        conversation_tell(&numbered->talk->conversation, "answer %u: %s", numbered->number,
+        if (result == HARK_MORE || result == HARK_ROOM) {
+                tell_progress(conversation, numbered->number, message);
+                return;
+        }
+        conversation_tell(conversation, "answer %u: %s", numbered->number,
                           describe(result, message));
         free_numbered(numbered);
 }
@@ -133,18 +150,55 @@ struct command {
         const char *words;
 };
 
-static int do_call(struct client_talk *talk, const struct command *command)
+typedef int ask(hark_client *client, const char *method, struct hark_payload payload,
+                int timeout_ms, hark_on_reply *on_reply, void *userdata, uint64_t *ret_id);
+
+static int do_ask(struct client_talk *talk, const struct command *command, ask *verb)
 {
         int timeout_ms = (int)find_number(command->words, "timeout=", HARK_FOREVER);
         struct numbered *numbered = new_numbered(talk, command->number);
-        int r = hark_invoke(talk->client, command->name, command->payload, timeout_ms, on_reply,
-                            numbered, &talk->calls[command->number]);
+        struct hark_payload payload = command->payload;
+        int r;
+
+        payload.has_feed = strstr(command->words, " feeds") != NULL;
+        r = verb(talk->client, command->name, payload, timeout_ms, on_reply, numbered,
+                 &talk->calls[command->number]);
 
         if (r == 0)
                 talk->n_begun++;
         else
                 free(numbered);
         return r;
+}
+
+static int do_call(struct client_talk *talk, const struct command *command)
+{
+        return do_ask(talk, command, hark_invoke);
+}
+
+static int do_observe(struct client_talk *talk, const struct command *command)
+{
+        return do_ask(talk, command, hark_observe);
+}
+
+static int do_feed(struct client_talk *talk, const struct command *command)
+{
+        return hark_feed(talk->client, talk->calls[command->number], command->payload);
+}
+
+static int do_feed_end(struct client_talk *talk, const struct command *command)
+{
+        return hark_feed_end(talk->client, talk->calls[command->number]);
+}
+
+static int do_pause(struct client_talk *talk, const struct command *command)
+{
+        return hark_pause(talk->client, talk->calls[command->number], true);
+}
+
+static int do_resume(struct client_talk *talk, const struct command *command)
+{
+        return hark_pause(talk->client, talk->calls[command->number], false);
 }
 
 static int do_subscribe(struct client_talk *talk, const struct command *command)
@@ -217,8 +271,11 @@ struct verb {
 static const struct verb verbs[] = {
         {"call", true, do_call},           {"cancel", true, do_cancel},
         {"subscribe", true, do_subscribe}, {"unsubscribe", true, do_unsubscribe},
-        {"send", false, do_send},          {"publish", false, do_publish},
-        {"unref", false, do_unref},        {"room", true, do_room},
+        {"observe", true, do_observe},     {"feed", true, do_feed},
+        {"feed-end", true, do_feed_end},   {"pause", true, do_pause},
+        {"resume", true, do_resume},       {"send", false, do_send},
+        {"publish", false, do_publish},    {"unref", false, do_unref},
+        {"room", true, do_room},
 };
 
 static void run_verb(struct client_talk *talk, const struct verb *verb, struct command *command)

@@ -6,7 +6,10 @@
  * A conversation (conversation.h) with a client whose server is the test. What the client may do,
  * behind a `=`, with numbers that tell its calls and its subscriptions apart:
  *
- *         call N METHOD [timeout=MS] [size=BYTES] [priority=P]
+ *         call N METHOD [timeout=MS] [size=BYTES] [priority=P] [feeds]
+ *         observe N METHOD ...                          the same
+ *         feed N [size=BYTES], feed-end N
+ *         pause N, resume N
  *         cancel N
  *         send METHOD, publish TOPIC
  *         subscribe N FILTER [policy=NUMBER] [messages=COUNT] [bytes=BYTES] [group=NAME] [once] [leaves]
@@ -17,6 +20,7 @@
  * and what it is told:
  *
  *         answer N: RESULT "PAYLOAD" or why not
+ *         more N: "PAYLOAD", room N                     before that
  *         note N: TOPIC SEQUENCE "PAYLOAD" [repeated]
  *         gap N: TOPIC COUNT from SEQUENCE RESULT
  *         end N: RESULT why

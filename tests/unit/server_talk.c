@@ -86,6 +86,28 @@ static void on_cancel(hark_request *request, int reason, void *userdata)
                           conversation_result(reason));
 }
 
+static void on_room(hark_request *request, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        conversation_tell(&talk->conversation, "room %u", number_of(talk, request));
+}
+
+static void on_item(hark_request *request, hark_message *item, void *userdata)
+{
+        struct server_talk *talk = userdata;
+        unsigned number = number_of(talk, request);
+
+        if (!item)
+                conversation_tell(&talk->conversation, "item %u: end", number);
+        else if (hark_message_size(item) > 40)
+                conversation_tell(&talk->conversation, "item %u: %zu", number,
+                                  hark_message_size(item));
+        else
+                conversation_tell(&talk->conversation, "item %u: \"%s\"", number,
+                                  hark_message_text(item));
+}
+
 /* --- methods ------------------------------------------------------------------------------------ */
 
 static void on_echo(hark_request *request, void *userdata)
@@ -105,12 +127,20 @@ static void on_forget(hark_request *request, void *userdata)
 
 static void on_keep(hark_request *request, void *userdata)
 {
-        static const struct hark_request_events events = {.on_cancel = on_cancel};
+        struct hark_request_events events = {.on_cancel = on_cancel};
         struct server_talk *talk = userdata;
         unsigned number = ++talk->n_kept;
+        int r;
+
+        if (strstr(hark_request_method(request), ".room"))
+                events.on_room = on_room;
+        if (strstr(hark_request_method(request), ".items"))
+                events.on_item = on_item;
 
         talk->kept[number] = hark_request_ref(request);
-        ck_assert_int_eq(hark_request_watch(request, &events, talk), 0);
+        r = hark_request_watch(request, &events, talk);
+        if (r != 0)
+                conversation_tell(&talk->conversation, "not done: %s", conversation_result(r));
         conversation_tell(&talk->conversation, "keep %u: %s %zu%s%s", number,
                           hark_request_method(request),
                           hark_message_size(hark_request_message(request)),
@@ -152,6 +182,21 @@ static int do_let_go(struct server_talk *talk, const struct command *command)
 {
         talk->kept[command->number] = hark_request_unref(talk->kept[command->number]);
         return 0;
+}
+
+static int do_push(struct server_talk *talk, const struct command *command)
+{
+        return hark_push(talk->kept[command->number], command->payload);
+}
+
+static int do_pause(struct server_talk *talk, const struct command *command)
+{
+        return hark_request_pause(talk->kept[command->number], true);
+}
+
+static int do_resume(struct server_talk *talk, const struct command *command)
+{
+        return hark_request_pause(talk->kept[command->number], false);
 }
 
 static int do_publish(struct server_talk *talk, const struct command *command)
@@ -196,7 +241,8 @@ struct verb {
 static const struct verb verbs[] = {
         {"reply", do_reply},           {"fail", do_fail},     {"let-go", do_let_go},
         {"publish", do_publish},       {"unref", do_unref},   {"room", do_room},
-        {"disconnect", do_disconnect}, {"n-slow", do_n_slow},
+        {"disconnect", do_disconnect}, {"n-slow", do_n_slow}, {"push", do_push},
+        {"pause", do_pause},           {"resume", do_resume},
 };
 
 static void run_verb(struct server_talk *talk, const struct verb *verb, struct command *command)

@@ -7,13 +7,16 @@
  *
  *         echo       replies at once with what it was asked
  *         forget     returns without an answer
- *         keep.>     keeps the request, which then has a number, from 1
+ *         keep.>     keeps the request, which then has a number, from 1; with the token `room` or
+ *                    `items` in the name it watches for that, too
  *
  * What the server may do, behind a `=`:
  *
  *         reply N [size=BYTES] [priority=P] [fds=COUNT]
  *         fail N STATUS TEXT
  *         let-go N
+ *         push N [size=BYTES] [fds=COUNT]
+ *         pause N, resume N
  *         publish TOPIC [size=BYTES] [priority=P]
  *         disconnect, unref, room BYTES, n-slow
  *
@@ -21,6 +24,8 @@
  *
  *         keep N: METHOD SIZE [one-way] [timed]
  *         cancel N: RESULT
+ *         room N
+ *         item N: "PAYLOAD" or end
  *         accept: NAME
  *         publication: TOPIC SIZE
  *         leave: RESULT

@@ -337,6 +337,7 @@ START_TEST(zeros_are_the_default_limits)
         ck_assert_uint_eq(limits.message_size, 16 << 20);
         ck_assert_uint_ge(limits.received_size, 32 << 20);
         ck_assert_uint_eq(limits.queue_size, 16 << 20);
+        ck_assert_uint_eq(limits.window_size, 1 << 20);
         ck_assert_uint_eq(limits.calls_in_flight, 1024);
         ck_assert_uint_eq(limits.subscriptions, 4096);
         ck_assert_uint_eq(limits.fds_per_message, 16);
@@ -352,6 +353,8 @@ START_TEST(limits_have_limits)
                 {.message_size = 4096, .received_size = 4095},
                 {.queue_size = 4095},
                 {.queue_size = SIZE_MAX},
+                {.window_size = 4095},
+                {.window_size = (1 << 30) + 1},
                 {.fds_per_message = 65},
                 {.hello_ms = UINT32_MAX},
                 {.reserved = {0, 0, 0, 1}},
