@@ -27,7 +27,7 @@ static chapter *const either[] = {
 };
 static chapter *const here[] = {test_hooks, test_removal};
 static chapter *const apart[] = {test_order_in_flight, test_priority_apart, test_death,
-                                 test_waiting, test_waits};
+                                 test_waiting,         test_waits,          test_hops};
 
 static int skip_all(const char *why)
 {

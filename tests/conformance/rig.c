@@ -335,6 +335,53 @@ hark_client *rig_connect(struct rig *rig, const struct hark_client_params *param
         return client;
 }
 
+struct joining {
+        struct rig *rig;
+        const char *name;
+        int ready_fd; /* closed when it has connected */
+};
+
+/* Connected it is when the hello is answered, which the server's accepting comes before. */
+static int join(void *userdata)
+{
+        struct joining *joining = userdata;
+        struct hark_client_params params = {.name = joining->name};
+        hark_client *client = NULL;
+        hark_loop *loop = NULL;
+        struct service *service;
+
+        kit_assert_good(hark_loop_new(&loop));
+        service = service_new(loop, &joining->rig->wishes);
+        params.serves = service_server(service);
+        kit_assert_good(rig_begin_connect(joining->rig, loop, &params, &client));
+        if (way_of(setting.address) == WAY_PIPES)
+                close_clients_pipes(joining->rig);
+        kit_until(loop, hark_client_state(client) != HARK_CONNECTING);
+        close(joining->ready_fd);
+        service_run(service, false);
+        hark_client_unref(client);
+        service_free(service);
+        hark_loop_unref(loop);
+        return 0;
+}
+
+void rig_join(struct rig *rig, const char *name)
+{
+        int fds[2];
+        char byte;
+        struct joining joining = {.rig = rig, .name = name};
+
+        kit_assert(rig->n_clients == 0);
+        kit_assert(pipe2(fds, O_CLOEXEC) == 0);
+        joining.ready_fd = fds[1];
+        rig->joined = fixture_fork(join, &joining);
+        close(fds[1]);
+        kit_assert(read(fds[0], &byte, 1) == 0);
+        close(fds[0]);
+        if (way_of(setting.address) == WAY_PIPES)
+                close_clients_ends(&rig->pipes[rig->n_pipes_used++]);
+}
+
 hark_client *rig_connect_sleeper(struct rig *rig, hark_loop *loop)
 {
         uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
@@ -418,6 +465,10 @@ void rig_kill(struct rig *rig)
 
 static void end_service(struct rig *rig)
 {
+        if (rig->joined) {
+                kit_assert(kill(rig->joined, SIGTERM) == 0);
+                kit_assert(fixture_wait_exit(rig->joined) == 0);
+        }
         rig->service = service_free(rig->service);
         if (rig->is_forked) {
                 kit_assert(kill(rig->pid, SIGTERM) == 0);

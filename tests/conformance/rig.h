@@ -36,6 +36,7 @@ struct rig {
         size_t n_clients;
         struct service *service; /* NULL: it is apart */
         pid_t pid;               /* of the service, if it is apart */
+        pid_t joined;            /* another one that is a client of it; 0: there is none */
         bool is_forked;          /* by us, who wait for it; exec: does that itself */
         bool is_killed;
         struct wishes wishes;
@@ -68,6 +69,10 @@ extern const struct hark_client_params rig_one_shot;
 
 /* Connects, on the rig's loop, and waits for it; the rig lets go of it. params may be NULL. */
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params);
+/* Another process connects, by this name, and serves what a service does to the rig's. Before any of the
+ * rig's own clients, whose ends it would hold. */
+void rig_join(struct rig *rig, const char *name);
+
 /* As hark_connect(); the client is the test's. */
 int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
                       hark_client **ret_client);

@@ -93,6 +93,7 @@ static void answer_log(hark_request *request, void *userdata)
 static void answer_note(hark_request *request, void *userdata)
 {
         service_note(userdata, service_text(request));
+        service_add(userdata, "notes", 1);
         hark_reply(request, HARK_NOTHING);
 }
 
@@ -103,6 +104,17 @@ static void stop(struct service *service)
 }
 
 /* --- hooks --------------------------------------------------------------------------------------- */
+
+/* Those who find no place cannot be asked by name. */
+static void replace_peer(struct service *service, hark_peer *old, hark_peer *now)
+{
+        for (size_t i = 0; i < SERVICE_PEERS; i++) {
+                if (service->peers[i] == old) {
+                        service->peers[i] = now;
+                        return;
+                }
+        }
+}
 
 static int on_accept(hark_peer *peer, void *userdata)
 {
@@ -117,6 +129,7 @@ static int on_accept(hark_peer *peer, void *userdata)
         }
         service->n_peers++;
         hark_peer_set_userdata(peer, service);
+        replace_peer(service, NULL, peer);
         return 0;
 }
 
@@ -127,6 +140,7 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
 
         if (!hark_peer_userdata(peer))
                 return;
+        replace_peer(service, peer, NULL);
         service_add(service, "left", 1);
         service_set(service, "leave_reason", reason);
         if (--service->n_peers == 0 && service->ends_with_peers)
@@ -237,6 +251,7 @@ struct service *service_new(hark_loop *loop, const struct wishes *wishes)
         offer(service, service_peers);
         offer(service, service_topics);
         offer(service, service_fds);
+        offer(service, service_hops);
         return service;
 }
 

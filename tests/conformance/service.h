@@ -8,8 +8,8 @@
  *
  *         count NAME            how often, or which value: "cancelled", "cancel_reason", ...
  *         log                   what was noted since it was last asked, each entry ended by ';'
- *         note TEXT             notes the text, also as a one-way call; "GROUP TOPIC TEXT" is noted of
- *                               what nobody confirmed, and counted as "unconfirmed"
+ *         note TEXT             notes the text, also as a one-way call; counts them as "notes"; "GROUP TOPIC
+ *                               TEXT" is noted of what nobody confirmed, and counted as "unconfirmed"
  *
  *         echo                  all of it, as it came
  *         fail STATUS NAME TEXT an application's failure, with "details" as its payload
@@ -32,6 +32,11 @@
  *         wait MS METHOD TEXT   asks it by a waiting call inside the handler; answers with the result,
  *                               how often a timer that was due ran meanwhile, and the answer; it is
  *                               counted as "meanwhile", which goes on afterwards
+ *         relay WHOM WISH METHOD TEXT     asks the peer that calls itself WHOM, "-": the caller, on behalf
+ *                               of the request, and passes on the answer; plain, detached, with it as
+ *                               parent, or by a waiting call (call, parent_call)
+ *         hand_over WHOM WISH METHOD TEXT the same one-way; answers at once
+ *         trace                 the trace context that came with it
  *         follow FILTER         subscribes at the caller, and notes what comes
  *
  *         publish TOPIC N SIZE PRIORITY   N notifications: their numbers from 1, padded to SIZE
@@ -71,6 +76,11 @@ struct service *service_new(hark_loop *loop, const struct wishes *wishes);
 hark_server *service_server(const struct service *service);
 /* Takes NULL. Returns NULL. */
 struct service *service_free(struct service *service);
+
+/* What `count` answers, for a service that is here; name must be a literal. */
+long service_get(const struct service *service, const char *name);
+/* What `answer` does. Returns how many there were. */
+size_t service_answer_kept(struct service *service);
 
 /* Serves until SIGTERM, or, if it ends with its peers, until the last of them has left. */
 void service_run(struct service *service, bool ends_with_peers);

@@ -10,6 +10,7 @@
 
 #define SERVICE_KEPT     2048
 #define SERVICE_COUNTERS 32
+#define SERVICE_PEERS    8 /* that can be found by name */
 #define SERVICE_LOG_SIZE (64 * 1024)
 
 struct counter {
@@ -27,6 +28,7 @@ struct service {
         size_t n_kept;
         char log[SERVICE_LOG_SIZE];
         size_t log_size;
+        hark_peer *peers[SERVICE_PEERS]; /* NULL: a free place */
         long n_peers;
         bool ends_with_peers, is_over;
 };
@@ -42,11 +44,11 @@ extern const struct service_method service_keeping[];
 extern const struct service_method service_peers[];
 extern const struct service_method service_topics[];
 extern const struct service_method service_fds[];
+extern const struct service_method service_hops[];
 
 /* name must be a literal. */
 void service_set(struct service *service, const char *name, long value);
 void service_add(struct service *service, const char *name, long more);
-long service_get(const struct service *service, const char *name);
 
 void service_note(struct service *service, const char *text);
 

@@ -67,9 +67,8 @@ static void shuffle(hark_request **requests, size_t n)
         }
 }
 
-static void answer_kept(hark_request *request, void *userdata)
+size_t service_answer_kept(struct service *service)
 {
-        struct service *service = userdata;
         size_t n = service->n_kept;
 
         shuffle(service->kept, n);
@@ -78,7 +77,12 @@ static void answer_kept(hark_request *request, void *userdata)
                             hark_reply(service->kept[i], hark_message_payload(hark_request_message(
                                                                  service->kept[i]))));
         service_drop_kept(service);
-        service_say(request, "%zu", n);
+        return n;
+}
+
+static void answer_kept(hark_request *request, void *userdata)
+{
+        service_say(request, "%zu", service_answer_kept(userdata));
 }
 
 void service_drop_kept(struct service *service)

@@ -58,6 +58,7 @@ chapter test_priority_apart;
 chapter test_death;
 chapter test_waiting;
 chapter test_waits;
+chapter test_hops;
 
 /* here */
 chapter test_hooks;
