@@ -1,57 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Passes every call on to another server, with its bytes, its files, the time that is left and its
- * cancel; and passes the answer back, good or not: `onward ADDRESS SERVER_ADDRESS`. */
+/* Passes every call on to another server, with its bytes, its files, the time that is left, its cancel
+ * and its trace; and passes the answer back, good or not: `onward ADDRESS SERVER_ADDRESS`. */
 
 #include <errno.h>
 #include <hark/hark.h>
 #include <stdio.h>
-#include <stdlib.h>
-
-struct passage {
-        hark_request *request;
-        hark_client *server;
-        uint64_t call;
-};
 
 /* The one end of a passage: also after a cancel, when nobody waits and hark_reply() says so. */
 static void on_end(int result, hark_message *answer, void *userdata)
 {
-        struct passage *passage = userdata;
+        hark_request *request = userdata;
 
         if (answer)
-                hark_reply(passage->request, hark_message_payload(answer));
+                hark_reply(request, hark_message_payload(answer));
         else
-                hark_failf(passage->request, result, "onward: %s", hark_reason(result, NULL));
-        hark_request_unref(passage->request);
-        free(passage);
+                hark_failf(request, result, "onward: %s", hark_reason(result, NULL));
+        hark_request_unref(request);
 }
 
-static void on_cancel(hark_request *request, int reason, void *userdata)
-{
-        struct passage *passage = userdata;
-
-        (void)request, (void)reason;
-        hark_cancel(passage->server, passage->call);
-}
-
+/* On behalf of the request: with the time that is left of it, and its cancel. */
 static void on_any(hark_request *request, void *userdata)
 {
-        static const struct hark_request_events events = {.on_cancel = on_cancel};
-        struct passage *passage = calloc(1, sizeof(*passage));
+        struct hark_payload question = hark_message_payload(hark_request_message(request));
         int r;
 
-        if (!passage)
-                return; /* letting go is an answer: HARK_NOT_ANSWERED */
-        passage->server = userdata;
-        passage->request = hark_request_ref(request);
-        r = hark_invoke(passage->server, hark_request_method(request),
-                        hark_message_payload(hark_request_message(request)),
-                        hark_request_time_left_ms(request), on_end, passage, &passage->call);
+        question.parent = request;
+        r = hark_invoke(userdata, hark_request_method(request), question, HARK_FOREVER, on_end,
+                        hark_request_ref(request), NULL);
         if (r != 0)
-                on_end(r, NULL, passage);
-        else if (hark_request_watch(request, &events, passage) != 0)
-                hark_cancel(passage->server, passage->call);
+                on_end(r, NULL, request);
 }
 
 int main(int argc, char **argv)
