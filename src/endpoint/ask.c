@@ -50,11 +50,23 @@ static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns)
         return r;
 }
 
+static int start(hark_client *client, struct hark_pending_call *pending,
+                 struct hark_question *question)
+{
+        struct hark_context context;
+        int r;
+
+        hark_context_inherit(&context, &client->calls, question);
+        r = hark_calls_start(&client->calls, pending, question);
+        hark_context_done(&context);
+        return r;
+}
+
 /* Starts a call, and waits for room in the queue if there is none. */
 static int start_when_room(hark_client *client, struct hark_pending_call *pending,
-                           const struct hark_question *question)
+                           struct hark_question *question)
 {
-        int r = hark_calls_start(&client->calls, pending, question);
+        int r = start(client, pending, question);
 
         while (r == -EAGAIN) {
                 client->has_room = false;
@@ -62,7 +74,7 @@ static int start_when_room(hark_client *client, struct hark_pending_call *pendin
                 if (r == -ETIMEDOUT)
                         return -ENOTCONN;
                 if (r == 0)
-                        r = hark_calls_start(&client->calls, pending, question);
+                        r = start(client, pending, question);
         }
         return r;
 }
@@ -92,7 +104,7 @@ static void wait_for_call(hark_client *client, struct hark_pending_call *pending
         pending->result = r;
 }
 
-static int call(hark_client *client, const struct hark_question *question, hark_message **ret_reply)
+static int call(hark_client *client, struct hark_question *question, hark_message **ret_reply)
 {
         struct hark_pending_call pending;
         int r = start_when_room(client, &pending, question);
@@ -108,7 +120,6 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
 {
         struct hark_question question = {
                 .method = method, .payload = &payload, .kind = HARK_QUESTION_CALL};
-        struct hark_context context;
         int r = check_question(client, method, &payload);
 
         if (r < 0 || timeout_ms < 0 || payload.has_feed)
@@ -116,9 +127,7 @@ int hark_call(hark_client *client, const char *method, struct hark_payload paylo
         question.deadline_ns = timeout_ms > 0 ? hark_deadline_ns(timeout_ms) : 0;
         hark_client_ref(client);
         hark_loop_enter(client->loop); /* what is queued here needs no bell: the wait is next */
-        hark_context_inherit(&context, &client->calls, &question);
         r = call(client, &question, ret_reply);
-        hark_context_done(&context);
         hark_loop_leave(client->loop);
         hark_client_unref(client);
         return r;

@@ -45,12 +45,13 @@ static bool is_ours_to_end(const hark_request *request)
 {
         const struct hark_conn *ours = waiting->pending->calls->conn;
         const struct hark_conn *theirs = request->requests->conn;
-        uint64_t peer = hark_conn_peer_instance(theirs);
+        uint64_t peer;
 
         if (!ours || !theirs)
                 return false;
         if (ours == theirs)
                 return ours->is_accepting;
+        peer = hark_conn_peer_instance(theirs);
         return peer != 0 && peer == hark_conn_peer_instance(ours) && hark_instance() < peer;
 }
 

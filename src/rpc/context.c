@@ -65,7 +65,7 @@ bool hark_request_is_awaited(const hark_request *request)
 void hark_request_chain(const hark_request *request, struct hark_chain *ret_chain)
 {
         const hark_message *message = request->message;
-        const char *name = request->requests->conn->peer_name;
+        const char *name = request->requests->conn->peer_name; /* awaited: it has not closed */
         struct hark_hop asker = {
                 .instance = request->asker,
                 .waits = request->asker_waits,
@@ -192,6 +192,9 @@ void hark_context_inherit(struct hark_context *context, const struct hark_calls 
         struct hark_chain chain;
 
         context->verdict = NULL;
+        question->siblings = NULL;
+        question->extensions = (struct hark_span){NULL, 0};
+        question->has_chain = false;
         question->end = question->deadline_ns == 0 ? -ETIMEDOUT : 0;
         if (request)
                 inherit_time(question, request);

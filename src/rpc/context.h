@@ -33,7 +33,9 @@ struct hark_context {
         uint8_t extensions[HARK_EXTENSIONS_HEAD_SIZE + 4 + HARK_CHAIN_MAX + 4 + HARK_TRACE_MAX + 8];
 };
 
-/* Completes a question, of which method, payload, deadline_ns and the kind are set. */
+/* Completes a question, of which method, payload, deadline_ns and the kind are set. Nothing may run
+ * between this and the asking: the parent could end. Again for the same question: hark_context_done()
+ * first. */
 void hark_context_inherit(struct hark_context *context, const struct hark_calls *calls,
                           struct hark_question *question);
 void hark_context_done(struct hark_context *context);

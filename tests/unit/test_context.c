@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "base/instance.h"
+#include "frame_text.h"
 #include "server_talk.h"
 
 #define SHORT_MS 20 /* of a call that nobody answers */
@@ -337,7 +340,61 @@ START_TEST(detached_children_and_odd_traces_are_refused)
 }
 END_TEST
 
-FIXTURE_MAIN("context", a_call_in_a_handler_says_on_whose_behalf_it_is, a_chain_goes_on,
+/* --- a parent that ends while its child waits for room ------------------------------------------------- */
+
+struct crowd {
+        struct server_talk talk;
+        struct hark_io io;
+};
+
+/* In the wait: the cancel comes, and then there is room. */
+static void cancel_and_make_room(struct hark_io *io, uint32_t events)
+{
+        struct crowd *crowd = hark_container_of(io, struct crowd, io);
+        struct memory_port *memory = &crowd->talk.conversation.memory;
+        static uint8_t bytes[8192];
+
+        (void)events;
+        hark_io_stop(io);
+        close(io->fd);
+        memory_port_put(memory, bytes, frame_from_text("cancel #1", bytes, sizeof(bytes)));
+        hark_conn_look(crowd->talk.peer->conn);
+        memory_port_set_room(memory, SIZE_MAX);
+}
+
+static void on_crowded(hark_request *request, void *userdata)
+{
+        static const uint8_t bytes[3000];
+        struct crowd *crowd = userdata;
+        struct hark_payload payload = {.parent = request};
+        hark_client *client = asker_of(request);
+
+        memory_port_set_room(&crowd->talk.conversation.memory, 0);
+        while (hark_send(client, "much", hark_bytes(bytes, sizeof(bytes))) == 0)
+                ;
+        ck_assert_int_eq(hark_io_start(crowd->talk.conversation.loop, &crowd->io,
+                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, cancel_and_make_room),
+                         0);
+        ck_assert_int_eq(hark_call(client, "further", payload, HARK_FOREVER, NULL), -ECANCELED);
+}
+
+START_TEST(a_parent_that_ends_while_its_child_waits_for_room_ends_it)
+{
+        struct hark_server_params params = {.limits = {.queue_size = 4096}};
+        struct crowd crowd = {.io = {.loop = NULL}};
+
+        server_talk_begin(&crowd.talk, &params, false);
+        ck_assert_int_eq(hark_server_handle(crowd.talk.server, "crowd", on_crowded, &crowd), 0);
+        server_talk_greet(&crowd.talk);
+        conversation_run(&crowd.talk.conversation, "> request #1 crowd\n"
+                                                   "< request #1 size=3000 one-way much\n"
+                                                   "< request #2 size=3000 one-way much\n");
+        server_talk_end(&crowd.talk);
+}
+END_TEST
+
+FIXTURE_MAIN("context", a_parent_that_ends_while_its_child_waits_for_room_ends_it,
+             a_call_in_a_handler_says_on_whose_behalf_it_is, a_chain_goes_on,
              the_time_that_is_left_goes_along, a_trace_goes_along_unless_there_is_another,
              what_is_said_of_a_request_outlives_its_fragments,
              who_expects_no_answer_begins_no_chain, a_cancel_reaches_the_children,
