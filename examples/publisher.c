@@ -6,7 +6,7 @@
  *         publisher [ADDRESS [PERIOD_MS]]
  *
  * hark_server_publish() never waits for a slow subscriber and never fails because of one: that one
- * is told how many it missed, see subscriber.c.
+ * is told how many it missed, see subscriber.c, and so is the publisher.
  */
 
 #include <hark/hark.h>
@@ -26,6 +26,13 @@ static void on_period(void *userdata)
         hark_server_publish(server, "clock.tick", hark_text(text));
 }
 
+static void on_drop(hark_peer *peer, const char *topic, uint64_t n_lost, void *userdata)
+{
+        (void)userdata;
+        fprintf(stderr, "%s is slow: lost %llu of %s\n", hark_peer_name(peer),
+                (unsigned long long)n_lost, topic);
+}
+
 static void on_signal(int signo, void *userdata)
 {
         (void)signo;
@@ -36,6 +43,7 @@ int main(int argc, char **argv)
 {
         const char *address = argc > 1 ? argv[1] : "unix:@clock";
         int period_ms = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 1000;
+        struct hark_server_params params = {.on_drop = on_drop};
         hark_loop *loop = NULL;
         hark_server *server = NULL;
         int r = hark_loop_new(&loop);
@@ -43,7 +51,7 @@ int main(int argc, char **argv)
         if (r == 0)
                 r = hark_loop_add_signal(loop, SIGTERM, on_signal, loop, NULL);
         if (r == 0)
-                r = hark_server_new(loop, NULL, &server);
+                r = hark_server_new(loop, &params, &server);
         if (r == 0)
                 r = hark_server_listen(server, address);
         if (r == 0)
