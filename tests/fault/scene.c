@@ -73,6 +73,46 @@ static void on_answer(hark_request *request, void *userdata)
         (void)hark_reply(request, HARK_NOTHING);
 }
 
+/* What the client serves, which is nothing, has been asked: so far it went. */
+static void on_further_end(int result, hark_message *message, void *userdata)
+{
+        if (result == HARK_UNIMPLEMENTED)
+                (void)hark_reply(userdata, HARK_NOTHING);
+        else
+                (void)hark_fail(userdata, result != 0 ? result : HARK_INTERNAL,
+                                hark_reason(result, message));
+        hark_request_unref(userdata);
+}
+
+static void on_further(hark_request *request, void *userdata)
+{
+        struct hark_payload payload = {.parent = request, .trace = "trace"};
+        hark_client *client = hark_peer_client(hark_request_peer(request));
+        int r = -ENOMEM;
+
+        (void)userdata;
+        hark_request_ref(request);
+        if (client)
+                r = hark_invoke(client, "nothing", payload, HARK_FOREVER, on_further_end, request,
+                                NULL);
+        if (r < 0)
+                on_further_end(r, NULL, request);
+}
+
+/* This server, which waits, is asked. */
+static void on_round(hark_request *request, void *userdata)
+{
+        struct scene *scene = userdata;
+        hark_message *reply = NULL;
+        int r = hark_call(scene->client, "echo", HARK_NOTHING, HARK_FOREVER, &reply);
+
+        if (r == HARK_CIRCLE)
+                (void)hark_reply(request, HARK_NOTHING);
+        else
+                (void)hark_fail(request, r != 0 ? r : HARK_INTERNAL, hark_reason(r, reply));
+        hark_message_unref(reply);
+}
+
 static void on_one_way(hark_request *request, void *userdata)
 {
         struct scene *scene = userdata;
@@ -104,10 +144,8 @@ static int handle_all(struct scene *scene)
         static const struct {
                 const char *name;
                 hark_on_request *on_request;
-        } methods[] = {{"echo", on_echo},
-                       {"keep", on_keep},
-                       {"answer", on_answer},
-                       {"one.way", on_one_way}};
+        } methods[] = {{"echo", on_echo},       {"keep", on_keep},   {"answer", on_answer},
+                       {"further", on_further}, {"round", on_round}, {"one.way", on_one_way}};
         int r = 0;
 
         for (size_t i = 0; r == 0 && i < sizeof(methods) / sizeof(*methods); i++)
@@ -250,6 +288,8 @@ static int call_all(struct scene *scene)
         r = first_failure(r, invoke(scene, 2, "keep", HARK_NOTHING, on_later));
         r = first_failure(r, invoke(scene, 3, "answer", HARK_NOTHING, on_reply));
         r = first_failure(r, invoke(scene, 4, "echo", files, on_files));
+        r = first_failure(r, invoke(scene, 6, "further", HARK_NOTHING, on_reply));
+        r = first_failure(r, invoke(scene, 7, "round", HARK_NOTHING, on_reply));
         return first_failure(r, hark_send(scene->client, "one.way", hark_text("hello")));
 }
 

@@ -4,7 +4,7 @@
 
 /*
  * A bit of everything, played in one loop: a server is made and listens, a client connects, calls, is
- * answered at once and later, with fds and in fragments, cancels, subscribes, publishes, unsubscribes.
+ * answered at once and later, on behalf of itself and in a circle, with fds and in fragments, cancels, subscribes, publishes, unsubscribes.
  * Each step may fail; what must not happen is a crash, a hang, a leak, or an end that is told twice or
  * not at all.
  */
@@ -12,7 +12,7 @@
 #include <hark/hark.h>
 #include <stdbool.h>
 
-#define SCENE_CALLS 6
+#define SCENE_CALLS 8
 
 /* How a call or a subscription ended. */
 struct ending {
