@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/instance.h"
+#include "endpoint/client.h"
 #include "frame_text.h"
 #include "server_talk.h"
 
@@ -391,7 +392,81 @@ START_TEST(and_the_larger_does_not)
 }
 END_TEST
 
-FIXTURE_MAIN("circle", who_waits_for_us_is_not_asked, who_waits_further_back_is_not_asked_either,
+/* --- before the hello ----------------------------------------------------------------------------------------- */
+
+/* Whom this end asks says only meanwhile who it is: the one that waits for us. */
+struct stranger {
+        struct circle circle;
+        struct hark_conn *conn;
+        hark_client *client;
+        struct hark_io io;
+};
+
+static void say_hello(struct hark_io *io, uint32_t events)
+{
+        struct stranger *stranger = hark_container_of(io, struct stranger, io);
+
+        (void)events;
+        hark_io_stop(io);
+        close(io->fd);
+        say(&stranger->circle.memory, "hello instance=18446744073709551615 tester");
+        hark_conn_look(stranger->conn);
+}
+
+static void on_call_out(hark_request *request, void *userdata)
+{
+        struct stranger *stranger = userdata;
+        hark_message *reply = NULL;
+        int r;
+
+        ck_assert_int_eq(hark_io_start(stranger->circle.talk.conversation.loop, &stranger->io,
+                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, say_hello),
+                         0);
+        r = hark_call(stranger->client, "x", HARK_NOTHING, SHORT_MS, &reply);
+        tell_end(&stranger->circle, r, reply);
+        hark_message_unref(reply);
+        hark_reply(request, HARK_NOTHING);
+}
+
+static void connect_to_stranger(struct stranger *stranger)
+{
+        struct hark_conn_params params = {.name = "us", .open_ms = HARK_FOREVER};
+        struct hark_limits zeros = {.message_size = 0};
+        hark_loop *loop = stranger->circle.talk.conversation.loop;
+
+        stranger->io = (struct hark_io){.loop = NULL};
+        memory_port_init(&stranger->circle.memory, loop);
+        ck_assert_int_eq(hark_limits_complete(&zeros, &params.limits), 0);
+        ck_assert_int_eq(
+                hark_conn_new(loop, stranger->circle.memory.port, &params, &stranger->conn), 0);
+        ck_assert_int_eq(hark_client_new_for_peer(loop, stranger->conn, NULL, &stranger->client),
+                         0);
+}
+
+START_TEST(who_is_told_late_who_it_waits_for_gives_way_then)
+{
+        struct stranger stranger;
+
+        begin(&stranger.circle, NULL, NULL, "hello instance=18446744073709551615 tester");
+        ck_assert_int_eq(
+                hark_server_handle(stranger.circle.talk.server, "out", on_call_out, &stranger), 0);
+        connect_to_stranger(&stranger);
+        conversation_run(&stranger.circle.talk.conversation,
+                         "> request #1 out\n"
+                         "> request #2 waits echo\n"
+                         "< error #2 status=102 from-library text=\"" CIRCLE
+                         "tester -> test_circle -> tester\"\n"
+                         "< reply #1\n"
+                         "! end: ETIMEDOUT\n");
+        hark_client_unref(stranger.client);
+        hark_conn_unref(stranger.conn);
+        memory_port_done(&stranger.circle.memory);
+        server_talk_end(&stranger.circle.talk);
+}
+END_TEST
+
+FIXTURE_MAIN("circle", who_is_told_late_who_it_waits_for_gives_way_then,
+             who_waits_for_us_is_not_asked, who_waits_further_back_is_not_asked_either,
              who_does_not_wait_is_asked, a_chain_is_not_longer_than_sixteen,
              a_chain_that_came_longer_is_refused,
              a_request_of_the_chain_that_is_waited_for_is_refused,
