@@ -127,6 +127,7 @@ struct hark_conn {
         bool is_accepting;
         bool has_goaway;              /* the other side said goodbye */
         bool is_starved;              /* somebody was told -EAGAIN */
+        bool is_bulky;                /* what is leaving takes many sends, and the port knows it */
         bool cannot_send;             /* the port said so; what can be read of it is still read */
         struct hark_limits limits;    /* what the other side may do to us */
         struct hark_hello peer;       /* what it said; valid from ADMITTING on */

@@ -281,3 +281,9 @@ void hark_writer_plan(struct hark_writer *writer, struct hark_plan *plan,
                         return;
         }
 }
+
+bool hark_plan_is_bulky(const struct hark_plan *plan)
+{
+        return plan->n_frames > 0 &&
+               plan->planned[plan->n_frames - 1].outgoing->payload_size > PLAN_SIZE;
+}

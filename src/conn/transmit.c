@@ -42,6 +42,19 @@ static void tell_room(struct hark_conn *conn)
                 conn->answerer.ops->on_room(conn, conn->answerer.userdata);
 }
 
+/* Tells the port when a message begins to leave that is larger than what it takes at once, and when the
+ * last of them has. */
+static void set_bulky(struct hark_conn *conn, bool is_bulky)
+{
+        struct hark_port *port = conn->port;
+
+        if (conn->is_bulky == is_bulky)
+                return;
+        conn->is_bulky = is_bulky;
+        if (port->transport->set_bulky)
+                port->transport->set_bulky(port, is_bulky);
+}
+
 /* One send. 1: all that was planned has left; 0: nothing more leaves now; negative: it is lost. */
 static int write_some(struct hark_conn *conn)
 {
@@ -56,6 +69,7 @@ static int write_some(struct hark_conn *conn)
                 want(conn, false);
                 return 0;
         }
+        set_bulky(conn, hark_plan_is_bulky(&plan));
         n = conn->port->transport->send(conn->port, plan.frames, plan.n_frames);
         if (n == -EAGAIN) {
                 want(conn, true);
@@ -77,8 +91,10 @@ int hark_conn_write_all(struct hark_conn *conn)
 
         while (r > 0 && !hark_writer_is_empty(&conn->writer))
                 r = write_some(conn);
-        if (r >= 0 && hark_writer_is_empty(&conn->writer))
+        if (r >= 0 && hark_writer_is_empty(&conn->writer)) {
+                set_bulky(conn, false);
                 want(conn, false);
+        }
         return r < 0 ? r : 0;
 }
 

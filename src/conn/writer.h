@@ -107,6 +107,9 @@ void hark_writer_give_up(struct hark_writer *writer, uint8_t type, uint32_t id, 
 void hark_writer_plan(struct hark_writer *writer, struct hark_plan *plan,
                       struct hark_send_budget budget);
 
+/* Whether it ends within a message that one send does not carry. */
+bool hark_plan_is_bulky(const struct hark_plan *plan);
+
 /* Accounts for the first n_bytes of the plan, which the port has taken. Takes what that was off the
  * budget. */
 void hark_writer_sent(struct hark_writer *writer, const struct hark_plan *plan, size_t n_bytes,

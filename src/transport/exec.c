@@ -200,6 +200,7 @@ const struct hark_transport_ops hark_transport_exec = {
         .receive = hark_stream_receive,
         .send = hark_stream_send,
         .want = hark_stream_want,
+        .set_bulky = hark_stream_set_bulky,
         .identify = identify_exec,
         .close = close_exec,
 };

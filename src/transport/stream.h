@@ -47,6 +47,7 @@ struct hark_stream {
         bool has_no_sigpipe_flag;
         unsigned n_fds_unread;    /* sent since the other side was last seen to have read all */
         uint64_t pause_ns;        /* the next pause */
+        int usual_buffer;         /* SO_SNDBUF as it was set; 0: not known yet */
         struct hark_task opening; /* tells HARK_PORT_OPENED */
         struct hark_timer pause;  /* the kernel has no room, although it says "writable" */
 };
@@ -78,6 +79,8 @@ ssize_t hark_stream_receive(struct hark_port *port, const struct iovec *iov, uns
 ssize_t hark_stream_send(struct hark_port *port, const struct hark_out_frame *frames,
                          unsigned n_frames);
 void hark_stream_want(struct hark_port *port, unsigned events);
+void hark_stream_set_bulky(struct hark_port *port,
+                           bool is_bulky); /* of a UNIX socket of one's own */
 void hark_stream_identify_nobody(struct hark_port *port, struct hark_credentials *credentials);
 
 #endif

@@ -149,6 +149,14 @@ struct hark_transport_ops {
         void (*want)(struct hark_port *port, unsigned events);
 
         /*
+         * Says that a message is leaving that takes many sends, or that it has left: as long as it
+         * does, the port may take more at once than usual, so that the other side is woken less
+         * often. Not longer, for what a port has taken no priority passes, and no policy drops.
+         * NULL: it makes no difference.
+         */
+        void (*set_bulky)(struct hark_port *port, bool is_bulky);
+
+        /*
          * Fills in uid, gid, pid and pidfd as far as the kernel vouches for them; the rest is
          * unknown, as it was set before. The pidfd is the caller's to close.
          */

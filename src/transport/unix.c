@@ -327,6 +327,7 @@ const struct hark_transport_ops hark_transport_unix = {
         .receive = hark_stream_receive,
         .send = hark_stream_send,
         .want = hark_stream_want,
+        .set_bulky = hark_stream_set_bulky,
         .identify = identify_unix,
         .list_groups = list_groups_unix,
         .close = close_unix,

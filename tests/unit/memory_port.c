@@ -155,6 +155,14 @@ static void want(struct hark_port *port, unsigned events)
         queue_events(memory);
 }
 
+static void set_bulky(struct hark_port *port, bool is_bulky)
+{
+        struct memory_port *memory = open_port_of(port)->memory;
+
+        memory->is_bulky = is_bulky;
+        memory->n_bulky += is_bulky;
+}
+
 static void identify(struct hark_port *port, struct hark_credentials *credentials)
 {
         (void)port;
@@ -177,6 +185,7 @@ static const struct hark_transport_ops memory_ops = {
         .receive = receive,
         .send = send_frames,
         .want = want,
+        .set_bulky = set_bulky,
         .identify = identify,
         .close = close_port,
 };

@@ -30,6 +30,8 @@ struct memory_port {
         unsigned n_receives, n_sends;
         unsigned n_fds_sent;
         unsigned wanted;
+        bool is_bulky;
+        unsigned n_bulky;   /* how often it was told so */
         bool is_at_end;     /* receive gives 0, or -error, once incoming is empty */
         int error;          /* as -errno */
         int send_error;     /* what send gives, as -errno; 0: it sends */

@@ -288,6 +288,37 @@ START_TEST(what_waits_for_the_hello_does_not_wait_for_the_port)
 }
 END_TEST
 
+START_TEST(the_port_knows_of_a_bulky_message_as_long_as_that_leaves)
+{
+        struct hark_conn_params params = talk_params(TALK_CONNECTING);
+        struct memory_port *memory;
+        struct talk talk;
+
+        talk_begin(&talk, &params);
+        talk_greet(&talk);
+        memory = &talk.conversation.memory;
+        memory->is_discarding = true;
+        conversation_run(&talk.conversation, "= send request #1 a size=262144\n");
+        ck_assert_uint_eq(memory->n_bulky, 0);
+        memory->room = 100000;
+        conversation_run(&talk.conversation, "= send request #2 a size=1000000\n"
+                                             "= send request #3 a size=1000\n");
+        ck_assert(memory->is_bulky);
+        memory_port_set_room(memory, 800000);
+        kit_process_what_shows(talk.conversation.loop);
+        ck_assert(memory->is_bulky);
+        memory_port_set_room(memory, 120000);
+        kit_process_what_shows(talk.conversation.loop);
+        ck_assert(!memory->is_bulky);
+        ck_assert_uint_eq(memory->n_bulky, 1);
+        memory_port_set_room(memory, SIZE_MAX);
+        conversation_run(&talk.conversation, "= send request #4 a size=1000000\n");
+        ck_assert(!memory->is_bulky);
+        ck_assert_uint_eq(memory->n_bulky, 2);
+        talk_end(&talk);
+}
+END_TEST
+
 START_TEST(what_the_other_side_does_not_take_is_told)
 {
         talk_connecting("= send request #1 a size=5000\n"
@@ -385,6 +416,7 @@ FIXTURE_MAIN("conn_limits", who_answers_nothing_says_so, what_expects_no_answer_
              a_full_queue_says_so_and_tells_when_there_is_room,
              who_asks_and_does_not_read_is_closed, little_is_sent_before_the_hello,
              what_waits_for_the_hello_does_not_wait_for_the_port,
+             the_port_knows_of_a_bulky_message_as_long_as_that_leaves,
              what_the_other_side_does_not_take_is_told,
              a_port_may_pass_more_than_its_transport_promises, zeros_are_the_default_limits,
              limits_have_limits, what_is_received_has_room_for_two_messages)

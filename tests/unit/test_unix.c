@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "port_kit.h"
+#include "transport/stream.h"
 
 static const char *path_address(const char *options)
 {
@@ -163,6 +164,39 @@ START_TEST(who_waits_for_a_full_backlog_hears_when_the_server_ends)
 }
 END_TEST
 
+/* --- buffers ----------------------------------------------------------------------------------- */
+
+static int buffer_of(const struct kit_port *end)
+{
+        const struct hark_stream *stream = hark_container_of(end->port, struct hark_stream, port);
+        int size = 0;
+        socklen_t size_size = sizeof(size);
+
+        ck_assert_int_eq(getsockopt(stream->in.fd, SOL_SOCKET, SO_SNDBUF, &size, &size_size), 0);
+        return size;
+}
+
+START_TEST(a_bulky_message_finds_more_room_as_long_as_it_leaves)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0}, server = {0};
+        int usual;
+
+        kit_pair(loop, path_address(""), &client, &server);
+        usual = buffer_of(&client);
+        for (unsigned i = 0; i < 3; i++) {
+                client.port->transport->set_bulky(client.port, true);
+                ck_assert_int_gt(buffer_of(&client), usual);
+                client.port->transport->set_bulky(client.port, false);
+                ck_assert_int_eq(buffer_of(&client), usual);
+        }
+        ck_assert_int_eq(buffer_of(&server), usual);
+        kit_close(&client);
+        kit_close(&server);
+        hark_loop_unref(loop);
+}
+END_TEST
+
 /* --- identity ---------------------------------------------------------------------------------- */
 
 static void check_identity(const struct kit_port *end, pid_t pid)
@@ -256,7 +290,8 @@ START_TEST(who_has_died_is_still_known_by_its_number)
 }
 END_TEST
 
-FIXTURE_MAIN("unix", a_path_is_listened_at_and_left,
+FIXTURE_MAIN("unix", a_bulky_message_finds_more_room_as_long_as_it_leaves,
+             a_path_is_listened_at_and_left,
              an_address_is_told_without_what_concerns_the_listener_only,
              what_is_served_cannot_be_served_again, why_nobody_can_be_reached_is_told_at_once,
              who_finds_the_backlog_full_gets_in_later,
