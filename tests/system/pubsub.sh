@@ -90,6 +90,68 @@ notifications_as_json_test() {
         equals "$(field base64 second)" /w==
 }
 
+members_of_a_group_share_test() {
+        local i first
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" jobs --group crew --count 5
+        first=$subscriber
+        mv heard first
+        subscribe "$address" jobs --group crew --count 5
+        for ((i = 0; i < 10; i++)); do
+                hark pub "$address" jobs "$i"
+        done
+        ends_with 0
+        subscriber=$first
+        ends_with 0
+        equals "$(cat heard first | sort | tr -d '\n')" \
+                "$(printf 'jobs\t%d' 0 1 2 3 4 5 6 7 8 9)"
+}
+
+what_a_member_has_printed_goes_to_no_other_test() {
+        local i
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" jobs --group crew --count 3
+        mv heard first
+        for ((i = 0; i < 3; i++)); do
+                hark pub "$address" jobs "$i"
+        done
+        ends_with 0
+        subscribe "$address" jobs --group crew --count 1
+        hark pub "$address" jobs 3
+        ends_with 0
+        equals "$(<heard)" $'jobs\t3'
+        equals "$(wc -l <first)" 3
+}
+
+what_a_killed_member_had_is_repeated_test() {
+        local killed
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" jobs --group crew
+        killed=$subscriber
+        mv heard first
+        subscribe "$address" jobs --group crew --count 2 --json
+        kill -STOP "$killed"
+        hark pub "$address" jobs 1
+        hark pub "$address" jobs 2
+        kill -KILL "$killed"
+        ends_with 0
+        equals "$(grep -c '"repeated":true' heard)" 1
+        equals "$(wc -c <first)" 0
+}
+
+once_is_for_members_of_a_group_test() {
+        fails 2 '--once' hark sub unix:/x a --once
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" jobs --group crew --once --count 1
+        hark pub "$address" jobs 1
+        ends_with 0
+}
+
+a_group_has_a_name_test() {
+        serve "unix:$PWD/x" --hub
+        fails 2 "group 'a b'" hark sub "$address" a --group 'a b'
+}
+
 # A subscriber that is stopped does not read; then what it may hold at the hub overflows.
 what_was_lost_is_reported_test() {
         local i

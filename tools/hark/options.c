@@ -123,6 +123,9 @@ static int take_option(const struct verb *verb, const struct option_spec *spec, 
                 return take_number(verb, spec, value, field_of(spec, options));
         case OPTION_CHOICE:
                 return take_choice(verb, spec, value, field_of(spec, options));
+        case OPTION_TEXT:
+                *(const char **)field_of(spec, options) = value;
+                return OPTIONS_GO_ON;
         case OPTION_TEXTS:
                 return take_text(value, field_of(spec, options));
         }

@@ -16,6 +16,7 @@ enum option_kind {
         OPTION_FLAG,   /* its field is a bool */
         OPTION_NUMBER, /* an int, from min to max */
         OPTION_CHOICE, /* an int: which of the choices, from 0, the default */
+        OPTION_TEXT,   /* a const char *, borrowed from argv; NULL: not given */
         OPTION_TEXTS   /* a struct option_texts: may be given more than once */
 };
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "client.h"
 #include "failure.h"
@@ -15,7 +16,8 @@
 
 struct sub_options {
         int count, policy;
-        bool is_json, is_verbose;
+        const char *group;
+        bool is_once_only, is_json, is_verbose;
 };
 
 /* In the order of enum hark_policy. */
@@ -38,6 +40,19 @@ static const struct option_spec sub_options[] = {
                 .offset = offsetof(struct sub_options, policy),
                 .choices = policies,
         },
+        {
+                .name = "group",
+                .value = "NAME",
+                .help = "share: each goes to one of those that name this group",
+                .kind = OPTION_TEXT,
+                .offset = offsetof(struct sub_options, group),
+        },
+        {
+                .name = "once",
+                .help = "with --group: what this one may have had goes to no other",
+                .kind = OPTION_FLAG,
+                .offset = offsetof(struct sub_options, is_once_only),
+        },
         OPTION_JSON(struct sub_options, "print each notification, and each gap, as a JSON object"),
         {
                 .name = "verbose",
@@ -51,14 +66,20 @@ static const struct option_spec sub_options[] = {
 struct sub {
         const struct sub_options *options;
         const char *address;
+        hark_client *client;
         hark_loop *loop;
+        uint64_t *ids; /* of the subscriptions */
+        size_t n_ids;
         int n_printed;
         int status; /* an exit status */
         bool is_over;
 };
 
+/* What comes after this is not taken: of a group, another member gets it. */
 static void finish(struct sub *sub, int status)
 {
+        for (size_t i = 0; i < sub->n_ids; i++)
+                (void)hark_unsubscribe(sub->client, sub->ids[i]);
         sub->is_over = true;
         sub->status = status;
         hark_loop_stop(sub->loop);
@@ -77,6 +98,8 @@ static void print_json_notification(const struct hark_notification *notification
         fputs("{\"kind\":\"notification\",\"topic\":", stdout);
         print_json_text(stdout, notification->topic);
         printf(",\"sequence\":%" PRIu64 ",", notification->sequence);
+        if (notification->is_repeated)
+                fputs("\"repeated\":true,", stdout);
         print_json_message(stdout, notification->message);
         puts("}");
 }
@@ -155,31 +178,42 @@ static void on_signal(int signo, void *userdata)
         finish(userdata, EXIT_GOOD);
 }
 
-static int subscribe_all(struct sub *sub, hark_client *client, char **filters)
+static int subscribe_all(struct sub *sub, char **filters)
 {
-        struct hark_subscribe_params params = {.policy = (uint8_t)sub->options->policy};
+        struct hark_subscribe_params params = {
+                .group = sub->options->group,
+                .is_once_only = sub->options->is_once_only,
+                .policy = (uint8_t)sub->options->policy,
+        };
 
         for (size_t i = 0; filters[i]; i++) {
-                int r = hark_subscribe(client, filters[i], on_notification, sub, &params, NULL);
+                int r = hark_subscribe(sub->client, filters[i], on_notification, sub, &params,
+                                       &sub->ids[i]);
 
+                if (r == -EINVAL && params.group) {
+                        complain("'%s' in group '%s': one of them is no name", filters[i],
+                                 params.group);
+                        return EXIT_USAGE;
+                }
                 if (r != 0)
                         return complain_of_result(filters[i], sub->address, r, NULL);
+                sub->n_ids++;
         }
         return EXIT_GOOD;
 }
 
 /* Once the server has read all that was sent, nothing that is published is missed any more. */
-static void announce(const struct sub *sub, hark_client *client, char **filters)
+static void announce(const struct sub *sub, char **filters)
 {
-        if (hark_client_flush(client, TIMEOUT_DEFAULT_MS) != 0)
+        if (hark_client_flush(sub->client, TIMEOUT_DEFAULT_MS) != 0)
                 return; /* the end of the subscriptions tells why */
         for (size_t i = 0; filters[i]; i++)
                 complain("subscribed to %s at %s", filters[i], sub->address);
 }
 
-static int listen_until_over(struct sub *sub, hark_client *client, char **filters)
+static int listen_until_over(struct sub *sub, char **filters)
 {
-        int r = subscribe_all(sub, client, filters);
+        int r = subscribe_all(sub, filters);
 
         if (r != EXIT_GOOD)
                 return r;
@@ -191,23 +225,46 @@ static int listen_until_over(struct sub *sub, hark_client *client, char **filter
                 return EXIT_REFUSED;
         }
         if (sub->options->is_verbose)
-                announce(sub, client, filters);
+                announce(sub, filters);
         hark_loop_run(sub->loop);
+        /* What was printed is confirmed, so that no other member prints it again. */
+        if (sub->options->group)
+                (void)hark_client_flush(sub->client, TIMEOUT_DEFAULT_MS);
         return sub->status;
+}
+
+static uint64_t *new_ids(char **filters)
+{
+        size_t n = 0;
+
+        while (filters[n])
+                n++;
+        return calloc(n, sizeof(uint64_t));
 }
 
 static int run_sub(const void *options, char **operands)
 {
         struct sub sub = {.options = options, .address = operands[0], .status = EXIT_GOOD};
-        hark_client *client = NULL;
-        int r = client_connect(sub.address, NULL, &client);
+        int r;
 
+        if (sub.options->is_once_only && !sub.options->group) {
+                complain("sub: --once is for members of a --group");
+                return EXIT_USAGE;
+        }
+        if (sub.options->group && sub.options->policy != HARK_DROP_OLDEST) {
+                complain("sub: a --group has no --policy but oldest");
+                return EXIT_USAGE;
+        }
+        r = client_connect(sub.address, NULL, &sub.client);
         if (r != EXIT_GOOD)
                 return r;
-        sub.loop = hark_client_loop(client);
-        r = listen_until_over(&sub, client, operands + 1);
+        sub.loop = hark_client_loop(sub.client);
+        sub.ids = new_ids(operands + 1);
+        r = sub.ids ? listen_until_over(&sub, operands + 1) : (complain("no memory"), EXIT_REFUSED);
         sub.is_over = true;
-        hark_client_unref(client);
+        sub.n_ids = 0;
+        hark_client_unref(sub.client);
+        free(sub.ids);
         return r;
 }
 
@@ -221,7 +278,10 @@ const struct verb verb_sub = {
                    "control\n"
                    "characters and bytes that are no UTF-8 as \\\\ \\t \\n \\r or \\xHH. What was "
                    "lost is\n"
-                   "said on standard error. Ends with 0 on SIGINT and SIGTERM, with 5 when the\n"
+                   "said on standard error. Members of a --group share what comes; a name is "
+                   "letters,\n"
+                   "digits, - and _, with dots between. Ends with 0 on SIGINT and SIGTERM, with 5 "
+                   "when the\n"
                    "connection is lost. Connecting takes at most 5 seconds.\n",
         .example = "  hark sub unix:/tmp/hub 'room.*.temperature' --count 10\n",
         .min_operands = 2,
