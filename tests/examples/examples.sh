@@ -135,6 +135,45 @@ the_robust_client_exits_with_5_when_the_connection_is_lost_test() {
         equals "$status" 5
 }
 
+jobs_go_to_one_of_the_crew_each_test() {
+        local jobs first i
+        start dispatcher "unix:$PWD/jobs"
+        jobs=$address
+        status_is 1 robust "$jobs" jobs.Add nothing 2>complaint
+        contains "$(<complaint)" 'nobody is here to do it'
+        start crew "$jobs"
+        first=$output
+        start crew "$jobs"
+        for i in 1 2 3 4; do
+                equals "$(robust "$jobs" jobs.Add "job $i")" taken
+        done
+        equals "$(next_line "$first")" 'job 1'
+        equals "$(next_line "$output")" 'job 2'
+        next_line "$first" >one
+        next_line "$output" >other
+        equals "$(sort one other | tr '\n' ,)" 'job 3,job 4,'
+}
+
+a_job_goes_to_another_when_its_worker_dies_test() {
+        local jobs told first
+        start dispatcher "unix:$PWD/jobs"
+        jobs=$address
+        told=$output
+        start crew "$jobs"
+        first=$pid
+        kill -STOP "$first"
+        equals "$(robust "$jobs" jobs.Add one)" taken
+        kill -KILL "$first"
+        equals "$(next_line "$told")" 'not done by any of the crew: one'
+        start crew "$jobs"
+        first=$pid
+        start crew "$jobs"
+        kill -STOP "$first"
+        equals "$(robust "$jobs" jobs.Add two)" taken
+        kill -KILL "$first"
+        equals "$(next_line "$output")" 'two, which another may have begun'
+}
+
 rules_allow_and_refuse_test() {
         start rules "unix:$PWD/light"
         equals "$(robust "$address" light.Off now)" off
