@@ -104,10 +104,11 @@ static void drop(struct hark_group_item *item, uint32_t reason)
 
 static bool is_full(const struct hark_group *group)
 {
-        const struct hark_group_queue *returned = &group->returned, *fresh = &group->fresh;
+        size_t n_items = group->returned.n_items + group->fresh.n_items;
+        size_t size = group->returned.size + group->fresh.size;
 
-        return returned->n_items + fresh->n_items >= group->max_messages ||
-               returned->size + fresh->size >= group->max_size;
+        return n_items >= group->max_messages || size >= group->max_size ||
+               hark_group_memory(n_items, size) >= group->max_memory;
 }
 
 static bool has_waiting(const struct hark_group *group)
@@ -139,7 +140,8 @@ static void keep(struct hark_group_queue *queue, struct hark_group_item *item)
 static bool has_room(const struct hark_group_member *member)
 {
         return member->n_unconfirmed < HARK_GROUP_WINDOW &&
-               (member->n_unconfirmed == 0 || member->unconfirmed_size < member->max_size);
+               member->unconfirmed_size < member->max_size &&
+               member->burden->memory < member->burden->max_memory;
 }
 
 static bool matches(const struct hark_group_member *member, const struct hark_group_item *item)
@@ -176,6 +178,7 @@ static int give(struct hark_group_member *member, struct hark_group_item *item)
         hark_list_push_back(&member->unconfirmed, &item->link);
         member->n_unconfirmed++;
         member->unconfirmed_size += item->size;
+        member->burden->memory += hark_group_memory(1, item->size);
         member->last_given = ++group->n_given;
         return 0;
 }
@@ -313,6 +316,7 @@ static void take_from_member(struct hark_group_member *member, struct hark_group
         hark_list_remove(&item->link);
         member->n_unconfirmed--;
         member->unconfirmed_size -= item->size;
+        member->burden->memory -= hark_group_memory(1, item->size);
 }
 
 bool hark_group_confirm(struct hark_group_member *member, uint32_t sequence)
@@ -339,6 +343,7 @@ static void measure_queue(struct hark_group *group)
 {
         group->max_messages = HARK_GROUP_WINDOW;
         group->max_size = 0;
+        group->max_memory = hark_group_memory(HARK_GROUP_WINDOW, 0);
         hark_list_for_each (link, &group->members) {
                 const struct hark_group_member *member = member_of(link);
 
@@ -346,6 +351,8 @@ static void measure_queue(struct hark_group *group)
                         group->max_messages = member->max_messages;
                 if (member->max_size > group->max_size)
                         group->max_size = member->max_size;
+                if (member->max_memory > group->max_memory)
+                        group->max_memory = member->max_memory;
         }
 }
 
@@ -427,6 +434,7 @@ static void give_up(struct hark_group *group)
 {
         struct hark_group_item *item;
 
+        hark_group_queue_sort(&group->returned);
         while ((item = hark_group_queue_take_oldest(&group->returned, &group->fresh)))
                 tell_unconfirmed(item);
 }
@@ -444,7 +452,7 @@ static void hand_on(struct hark_group *group, struct hark_group_item *item, bool
         if (next && give(next, item) == 0)
                 return;
         if (hark_list_is_empty(&group->members))
-                hark_group_queue_add(&group->returned, item);
+                hark_group_queue_append(&group->returned, item);
         else
                 keep(&group->returned, item);
 }

@@ -17,9 +17,10 @@
  * max_size. What finds no room waits; what comes back from a member that ended waits in front of all
  * others of its priority. The most urgent is given first, within a priority the oldest.
  *
- * What waits is bounded by the largest queue that a member asked for, and one member's window at least.
- * Beyond that the oldest goes, of those that no member has had while there are any. It is told as lost
- * to the member that gets the next one, in front of that.
+ * What waits is bounded by the largest queue that a member asked for, and one member's window at least; and
+ * in any case by the memory that a member's connection may cost. Beyond that the oldest goes, of those
+ * that no member has had while there are any. It is told as lost to the member that gets the next one, in
+ * front of that.
  *
  * Who decides is here; what a member's connection does is behind struct hark_group_member_ops, in
  * member.c.
@@ -71,7 +72,7 @@ struct hark_group {
         struct hark_group_queue returned,
                 fresh;         /* what waits: what a member has had, and the rest */
         uint32_t max_messages; /* that may wait */
-        size_t max_size;
+        size_t max_size, max_memory;
         unsigned n_leaving; /* members whose items are not handed on yet */
         uint64_t n_published, n_given;
         struct hark_group_loss loss;
@@ -120,15 +121,27 @@ struct hark_group_member_ops {
         void (*take_back)(struct hark_group_member *member, struct hark_group_item *item);
 };
 
+/* What an item costs. */
+static inline size_t hark_group_memory(size_t n_items, size_t size)
+{
+        return n_items * HARK_BLOCK_SIZE + size;
+}
+
+/* What all members of one connection have to confirm together, which none has room beyond. */
+struct hark_group_burden {
+        size_t memory, max_memory;
+};
+
 /* Embedded in what a connection keeps of it. */
 struct hark_group_member {
         const struct hark_group_member_ops *ops; /* its owner sets this ... */
         const char *filter;
         size_t filter_size;
-        bool is_once_only;     /* what it may have seen goes to no other */
-        uint32_t max_messages; /* ... to here */
-        size_t max_size;
-        struct hark_group *group; /* NULL: in none */
+        bool is_once_only; /* what it may have seen goes to no other */
+        uint32_t max_messages;
+        size_t max_size, max_memory;
+        struct hark_group_burden *burden; /* ... to here */
+        struct hark_group *group;         /* NULL: in none */
         struct hark_list link;
         struct hark_list unconfirmed; /* in the order they were given */
         size_t n_unconfirmed, unconfirmed_size;

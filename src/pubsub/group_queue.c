@@ -28,6 +28,55 @@ void hark_group_queue_add(struct hark_group_queue *queue, struct hark_group_item
         queue->size += item->size;
 }
 
+void hark_group_queue_append(struct hark_group_queue *queue, struct hark_group_item *item)
+{
+        hark_list_push_back(&queue->of[item->message->priority], &item->link);
+        queue->n_items++;
+        queue->size += item->size;
+}
+
+/* Both are in order; from is empty afterwards. */
+static void merge(struct hark_list *into, struct hark_list *from)
+{
+        struct hark_list *position = into->next, *link;
+
+        while ((link = hark_list_first(from))) {
+                while (position != into && item_of(position)->number < item_of(link)->number)
+                        position = position->next;
+                hark_list_remove(link);
+                hark_list_insert_before(position, link);
+        }
+}
+
+/* Runs of 1, 2, 4, ... items, each the sum of two of the size before, so that no item is merged more often
+ * than there are sizes. */
+static void sort(struct hark_list *items)
+{
+        struct hark_list runs[32], *link;
+        unsigned size;
+
+        for (size = 0; size < 32; size++)
+                hark_list_init(&runs[size]);
+        while ((link = hark_list_first(items))) {
+                struct hark_list run;
+
+                hark_list_remove(link);
+                hark_list_init(&run);
+                hark_list_push_back(&run, link);
+                for (size = 0; size < 31 && !hark_list_is_empty(&runs[size]); size++)
+                        merge(&run, &runs[size]);
+                merge(&runs[size], &run);
+        }
+        for (size = 0; size < 32; size++)
+                merge(items, &runs[size]);
+}
+
+void hark_group_queue_sort(struct hark_group_queue *queue)
+{
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++)
+                sort(&queue->of[i]);
+}
+
 void hark_group_queue_remove(struct hark_group_queue *queue, struct hark_group_item *item)
 {
         hark_list_remove(&item->link);

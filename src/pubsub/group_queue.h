@@ -12,6 +12,9 @@ void hark_group_queue_init(struct hark_group_queue *queue);
 
 /* In its place: what comes back from a member is older than what waits. */
 void hark_group_queue_add(struct hark_group_queue *queue, struct hark_group_item *item);
+/* Without an order, until it is sorted: for many at once. */
+void hark_group_queue_append(struct hark_group_queue *queue, struct hark_group_item *item);
+void hark_group_queue_sort(struct hark_group_queue *queue);
 void hark_group_queue_remove(struct hark_group_queue *queue, struct hark_group_item *item);
 
 /* The oldest of all priorities. NULL: it is empty. */

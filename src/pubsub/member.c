@@ -152,6 +152,8 @@ static struct member *new_member(struct hark_members *members, const struct hark
                 .max_messages =
                         queue->max_messages > 0 ? queue->max_messages : HARK_CHANNEL_MESSAGES,
                 .max_size = queue->max_size > 0 ? (size_t)queue->max_size : HARK_CHANNEL_SIZE,
+                .max_memory = members->burden.max_memory / (members->by_id.n_nodes + 1),
+                .burden = &members->burden,
         };
         return member;
 }
@@ -220,21 +222,29 @@ void hark_members_leave(struct hark_members *members, uint32_t id)
                 return;
         leave(member);
         free_member(member);
+        hark_members_serve_all(members);
 }
 
 const char *hark_members_take_ack(struct hark_members *members, const struct hark_header *ack)
 {
         struct member *member = find(members, ack->status);
+        bool was_full = members->burden.memory >= members->burden.max_memory;
 
-        if (!member || hark_group_confirm(&member->in_group, ack->sequence))
+        if (!member)
                 return NULL;
-        return "an ack of what was not sent";
+        if (!hark_group_confirm(&member->in_group, ack->sequence))
+                return "an ack of what was not sent";
+        /* What one has confirmed may be what the others had no room for. */
+        if (was_full)
+                hark_members_serve_all(members);
+        return NULL;
 }
 
 void hark_members_init(struct hark_members *members, struct hark_conn *conn,
                        struct hark_topics *topics)
 {
         *members = (struct hark_members){.conn = conn, .topics = topics};
+        members->burden.max_memory = conn->limits.queue_size;
         hark_list_init(&members->all);
 }
 

@@ -9,7 +9,9 @@
  *         group --give--> [gap] publish --> the peer
  *         group <--confirm--- ack <-------- the peer
  *
- * What a member is given is not dropped again: its window is its bound.
+ * What a member is given is not dropped again: its window is its bound, and all members of the connection
+ * together have no more to confirm than its queue may hold. As much may wait in a group for the first of
+ * them, half for the second, a third for the third, and so on: so many of them cost little more than one.
  */
 
 #include "base/map.h"
@@ -21,6 +23,7 @@ struct hark_members {
         struct hark_topics *topics;
         struct hark_map by_id;
         struct hark_list all;
+        struct hark_group_burden burden;
 };
 
 void hark_members_init(struct hark_members *members, struct hark_conn *conn,

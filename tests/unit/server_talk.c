@@ -308,7 +308,8 @@ void server_talk_begin(struct server_talk *talk, const struct hark_server_params
         params.on_leave = on_leave;
         params.on_accept = has_hooks ? on_accept : NULL;
         params.on_publication = has_hooks ? on_publication : NULL;
-        params.on_unconfirmed = on_unconfirmed;
+        if (!params.on_unconfirmed)
+                params.on_unconfirmed = on_unconfirmed;
         params.on_drop = has_hooks ? on_drop : NULL;
         params.on_relief = has_hooks ? on_relief : NULL;
         ck_assert_int_eq(hark_server_new(talk->conversation.loop, &params, &talk->server), 0);

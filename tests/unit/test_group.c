@@ -4,7 +4,8 @@
  * Who of a group gets what, as tables of events. Members are made up, so that nothing but the group
  * decides:
  *
- *         > join a jobs.* [messages=N] [once]    > publish jobs.x [xN] [priority=P]
+ *         > join a jobs.* [messages=N] [bytes=N] [memory=N] [once]
+ *         > publish jobs.x [xN] [priority=P]
  *         > ack a 1                              > leave a b ...          (at once)
  *         > holds a      what it is given does not leave; else it has left at once
  *         > full a, > free a                     its connection has no room, has room again
@@ -40,6 +41,7 @@ struct fake {
 struct scene {
         hark_loop *loop;
         struct hark_groups groups;
+        struct hark_group_burden burden;
         struct fake fakes[MEMBERS]; /* a, b, c, ... */
         struct text told;
         size_t n_read;
@@ -132,6 +134,8 @@ static void join(struct fake *fake, const char *words)
                 .is_once_only = strstr(words, "once"),
                 .max_messages = number_in(words, "messages=", 1024),
                 .max_size = number_in(words, "bytes=", 1 << 20),
+                .max_memory = number_in(words, "memory=", 1 << 20),
+                .burden = &scene.burden,
         };
         ck_assert_int_eq(hark_group_join(&scene.groups, &fake->member, "crew", 4), 0);
         hark_group_serve(&fake->member);
@@ -256,6 +260,7 @@ static void play(const char *script)
 static void begin(void)
 {
         scene.loop = kit_new_loop();
+        scene.burden.max_memory = 1 << 20;
         scene.told = text_new();
         ck_assert_int_eq(hark_groups_init(&scene.groups, scene.loop, &scene), 0);
         scene.groups.on_unconfirmed = on_unconfirmed;
@@ -526,6 +531,40 @@ START_TEST(word_of_a_loss_that_has_not_left_comes_back)
 }
 END_TEST
 
+START_TEST(no_wish_leads_beyond_what_its_connection_may_cost)
+{
+        begin();
+        play("> join a > messages=1000000 memory=20480\n> full a\n");
+        for (int i = 1; i <= 20; i++)
+                play("> publish x\n");
+        play("> publish y\n< unconfirmed x\n");
+        play("> full b\n> join b > memory=50000\n");
+        for (int i = 1; i <= 20; i++)
+                play("> publish z\n");
+        scene.groups.on_unconfirmed = NULL;
+        end();
+}
+END_TEST
+
+START_TEST(all_members_of_a_connection_have_one_bound)
+{
+        begin();
+        scene.burden.max_memory = 4 * HARK_BLOCK_SIZE;
+        play("> join a >\n> join b >\n> join c >\n"
+             "> publish 1\n< a 1 1\n"
+             "> publish 2\n< b 1 2\n"
+             "> publish 3\n< c 1 3\n"
+             "> publish 4\n< a 2 4\n"
+             "> publish 5\n"
+             "> ack b 1\n< b 2 5\n"
+             "> publish 6\n"
+             "> leave a b c\n"
+             "< unconfirmed 1\n< unconfirmed 3\n< unconfirmed 4\n< unconfirmed 5\n< unconfirmed "
+             "6\n");
+        end();
+}
+END_TEST
+
 START_TEST(what_a_member_had_is_dropped_last)
 {
         script("> join a > messages=1\n> join b > messages=1\n"
@@ -560,5 +599,7 @@ FIXTURE_MAIN("group", each_goes_to_one_in_turns, who_has_the_least_to_confirm_ge
              what_matches_nobody_waits_for_who_comes, a_closing_server_gives_nothing_on,
              beyond_its_bound_the_oldest_waiting_goes,
              who_gets_the_next_is_told_of_what_was_dropped,
-             word_of_a_loss_that_has_not_left_comes_back, what_a_member_had_is_dropped_last,
+             word_of_a_loss_that_has_not_left_comes_back,
+             no_wish_leads_beyond_what_its_connection_may_cost,
+             all_members_of_a_connection_have_one_bound, what_a_member_had_is_dropped_last,
              without_memory_it_waits_for_the_next_occasion)
