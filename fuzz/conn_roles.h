@@ -72,11 +72,20 @@ static void subscribe(struct trial *trial, hark_client *client, const char *filt
                 trial->n_begun++;
 }
 
+static void join(struct trial *trial, hark_client *client, const char *filter)
+{
+        struct hark_subscribe_params params = {.group = "g"};
+
+        if (hark_subscribe(client, filter, on_notification, trial, &params, NULL) == 0)
+                trial->n_begun++;
+}
+
 /* Ids count from 1, so that an input can hit them. */
 static inline void ask_all(struct trial *trial, hark_client *client)
 {
         subscribe(trial, client, "a.*");
         subscribe(trial, client, ">");
+        join(trial, client, "a.>");
         invoke(trial, client, 10, 0);
         invoke(trial, client, 0, 3);
         invoke(trial, client, 100000, 1);
@@ -177,6 +186,15 @@ static inline void on_leave(hark_peer *peer, int reason, void *userdata)
         (void)peer;
         FUZZ_CHECK(reason <= 0);
         trial->n_out++;
+}
+
+static inline void on_unconfirmed(hark_server *server, const char *group, const char *topic,
+                                  hark_message *message, void *userdata)
+{
+        (void)server;
+        (void)userdata;
+        FUZZ_CHECK(strlen(group) > 0 && strlen(topic) > 0);
+        FUZZ_CHECK(hark_message_text(message) != NULL);
 }
 
 static inline int on_publication(hark_peer *peer, const char *topic, hark_message *message,

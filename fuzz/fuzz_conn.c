@@ -118,6 +118,7 @@ static void make_server(struct trial *trial)
         if (trial->options & OPTION_HOOKED) {
                 params.on_accept = on_accept;
                 params.on_publication = on_publication;
+                params.on_unconfirmed = on_unconfirmed;
         }
         if (trial->options & OPTION_STRICT)
                 params.limits = trial->conn->limits;

@@ -28,5 +28,6 @@ int main(int argc, char **argv)
         add_silence_tests(tests, &n);
         add_frame_tests(tests, &n);
         add_flood_tests(tests, &n);
+        add_group_tests(tests, &n);
         return fixture_run(hostile_address, tests, n);
 }

@@ -31,6 +31,8 @@ static const uint8_t gap_of_one[24] = {[0] = 1, [8] = 1, [16] = 105};
 static const uint8_t extensions_too_long[8] = {200};
 static const uint8_t extensions_unknown[8] = {4, 0, 0, 0, 0x34, 0x92, 0, 0};
 static const uint8_t extensions_cut[8] = {4, 0, 0, 0, 0x01, 0x00, 9, 0};
+static const uint8_t extensions_no_group[8] = {4, 0, 0, 0, 0x04, 0x80, 0, 0};
+static const uint8_t extensions_group[16] = {5, 0, 0, 0, 0x04, 0x80, 1, 0, 'g'};
 
 static const struct crime crimes[] = {
         {"not 0xC1", {{.magic = 0xC2, .type = PING}}},
@@ -70,6 +72,25 @@ static const struct crime crimes[] = {
         {"the id of a subscription that stands",
          {{.type = SUBSCRIBE, .id = 5, .name = "a"}, {.type = SUBSCRIBE, .id = 5, .name = "b"}}},
         {"subscription 0", {{.type = SUBSCRIBE, .id = 0, .name = "a"}}},
+        /* groups */
+        {"a group with no name",
+         {{.type = SUBSCRIBE,
+           .id = 1,
+           .name = "a",
+           .flags = EXTENSIONS,
+           .extensions = extensions_no_group,
+           .extensions_size = 8}}},
+        {"an ack of no subscription", {{.type = ACK}}},
+        {"an ack for a subscription in no group",
+         {{.type = SUBSCRIBE, .id = 5, .name = "a"}, {.type = ACK, .status = 5, .sequence = 1}}},
+        {"an ack of what was not sent",
+         {{.type = SUBSCRIBE,
+           .id = 5,
+           .name = "a",
+           .flags = EXTENSIONS,
+           .extensions = extensions_group,
+           .extensions_size = 16},
+          {.type = ACK, .status = 5, .sequence = 1}}},
         /* what only the other end may say */
         {"a reply to what was never asked", {{.type = REPLY, .id = 1}}},
         {"an error to what was never asked", {{.type = ERROR, .id = 1, .status = 5}}},
@@ -213,6 +234,7 @@ static const struct crime oddities[] = {
          {{ASK, .flags = EXTENSIONS, .extensions = extensions_to_ignore, .extensions_size = 8}}},
         {"a cancel of nothing", {{.type = CANCEL, .id = 12345}}},
         {"an unsubscribe of nothing", {{.type = UNSUBSCRIBE, .id = 12345}}},
+        {"an ack for nothing", {{.type = ACK, .status = 12345, .sequence = 1}}},
         {"a pong that nobody waits for", {{.type = PONG, .id = 12345}}},
         {"an item of nothing", {{FEED_ITEM, .payload = "x", .payload_size = 1}}},
         {"an end of nothing", {{.type = ITEM, .id = 1, .flags = FEED | END}}},

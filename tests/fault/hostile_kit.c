@@ -381,6 +381,7 @@ size_t raw_encode(const struct raw_frame *frame, uint8_t bytes[RAW_FRAME_MAX])
         bytes[21] = frame->priority;
         bytes[22] = frame->n_fds;
         bytes[23] = (uint8_t)name_size;
+        store32(bytes + 24, frame->sequence);
         store32(bytes + 28, frame->offset);
         return padded;
 }

@@ -91,6 +91,7 @@ enum raw_type {
         PING = 3,
         PONG = 4,
         CREDIT = 5,
+        ACK = 6,
         REQUEST = 16,
         REPLY = 17,
         ERROR = 18,
@@ -119,7 +120,7 @@ enum raw_flag {
 struct raw_frame {
         uint8_t magic, version; /* 0: as they must be */
         uint8_t type, flags;
-        uint32_t id, status, offset;
+        uint32_t id, status, sequence, offset;
         uint8_t priority, n_fds;
         const char *name;
         size_t name_size; /* 0: as long as name is */

@@ -9,5 +9,6 @@ void add_byte_tests(const TTest **tests, size_t *n);
 void add_silence_tests(const TTest **tests, size_t *n);
 void add_frame_tests(const TTest **tests, size_t *n);
 void add_flood_tests(const TTest **tests, size_t *n);
+void add_group_tests(const TTest **tests, size_t *n);
 
 #endif

@@ -230,6 +230,17 @@ static void on_notification(const struct hark_notification *notification, void *
                 end(&scene->subscription, notification->reason);
 }
 
+/* Of a group what was lost for want of memory is told with the next one, if there is one. */
+static void on_shared(const struct hark_notification *notification, void *userdata)
+{
+        struct scene *scene = userdata;
+
+        if (notification->kind == HARK_NOTIFICATION)
+                scene->n_shared++;
+        else if (notification->kind == HARK_UNSUBSCRIBED)
+                end(&scene->membership, notification->reason);
+}
+
 /* Runs the loop until it is so; false: no patience is left. */
 static bool wait_for(struct scene *scene, bool (*is_so)(const struct scene *scene))
 {
@@ -320,26 +331,47 @@ static int ask_and_wait(struct scene *scene, unsigned i)
 
 static bool is_unsubscribed(const struct scene *scene)
 {
-        return scene->subscription.n > 0;
+        return scene->subscription.n == scene->subscription.has_begun &&
+               scene->membership.n == scene->membership.has_begun;
+}
+
+static int subscribe(struct scene *scene, uint64_t *ret_id)
+{
+        int r;
+
+        scene->subscription.has_begun = true;
+        r = hark_subscribe(scene->client, "news.*", on_notification, scene, NULL, ret_id);
+        scene->subscription.has_begun = r == 0;
+        return r;
+}
+
+static int join(struct scene *scene, uint64_t *ret_id)
+{
+        struct hark_subscribe_params params = {.group = "readers"};
+        int r;
+
+        scene->membership.has_begun = true;
+        r = hark_subscribe(scene->client, "news.*", on_shared, scene, &params, ret_id);
+        scene->membership.has_begun = r == 0;
+        return r;
 }
 
 static int subscribe_and_publish(struct scene *scene)
 {
         static const uint8_t shared[2000];
-        uint64_t id = 0;
-        int r;
+        uint64_t id = 0, member_id = 0;
+        int r = subscribe(scene, &id);
 
-        scene->subscription.has_begun = true;
-        r = hark_subscribe(scene->client, "news.*", on_notification, scene, NULL, &id);
-        scene->subscription.has_begun = r == 0;
         if (r < 0)
                 return r;
-        r = hark_publish(scene->client, "news.small", hark_text("hello"));
+        r = join(scene, &member_id);
+        r = first_failure(r, hark_publish(scene->client, "news.small", hark_text("hello")));
         r = first_failure(r, hark_publish(scene->client, "news.large", hark_bytes(shared, 2000)));
         r = first_failure(r, ask_and_wait(scene, 5));
-        if (hark_unsubscribe(scene->client, id) == 0)
-                SCENE_CHECK(wait_for(scene, is_unsubscribed));
-        return first_failure(r, scene->n_notified == 2 ? 0 : -EBADMSG);
+        (void)hark_unsubscribe(scene->client, member_id);
+        (void)hark_unsubscribe(scene->client, id);
+        SCENE_CHECK(wait_for(scene, is_unsubscribed));
+        return first_failure(r, scene->n_notified == 2 && scene->n_shared == 2 ? 0 : -EBADMSG);
 }
 
 /* --- the scene ---------------------------------------------------------------------------------- */
@@ -390,6 +422,7 @@ void scene_end(struct scene *scene, const char *address)
         for (unsigned i = 0; i < SCENE_CALLS; i++)
                 check_ending(&scene->calls[i]);
         check_ending(&scene->subscription);
+        check_ending(&scene->membership);
         if (scene->is_listening)
                 check_that_it_serves(scene, address);
         hark_server_unref(scene->server);

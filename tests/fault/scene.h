@@ -4,7 +4,8 @@
 
 /*
  * A bit of everything, played in one loop: a server is made and listens, a client connects, calls, is
- * answered at once and later, on behalf of itself and in a circle, with fds and in fragments, cancels, subscribes, publishes, unsubscribes.
+ * answered at once and later, on behalf of itself and in a circle, with fds and in fragments, cancels,
+ * subscribes, joins a group, publishes, unsubscribes.
  * Each step may fail; what must not happen is a crash, a hang, a leak, or an end that is told twice or
  * not at all.
  */
@@ -27,8 +28,8 @@ struct scene {
         hark_client *client;
         bool is_listening;
         struct ending calls[SCENE_CALLS];
-        struct ending subscription;
-        unsigned n_notified, n_one_way;
+        struct ending subscription, membership;
+        unsigned n_notified, n_shared, n_one_way;
         unsigned n_files; /* that came back */
         int state;        /* of the client, as it was told */
         int timeout_ms;   /* of connecting, and of each call */

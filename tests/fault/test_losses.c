@@ -103,6 +103,25 @@ START_TEST(a_gap_that_is_queued_tells_what_there_was_no_memory_to_tell)
 }
 END_TEST
 
-FIXTURE_MAIN("losses", what_there_was_no_memory_for_is_lost_and_told,
+START_TEST(what_a_group_had_no_memory_for_is_told_to_the_next_member_that_gets_one)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, false);
+        server_talk_greet(&talk);
+        conversation_run(&talk.conversation, "> subscribe #1 a group=\"crew\"\n"
+                                             "< subscribed #1 priority=7\n");
+        publish_with_fault(&talk, faults_arm_from);
+        publish_with_fault(&talk, faults_arm_from);
+        conversation_run(&talk.conversation, "= publish a\n"
+                                             "< gap to=1 lost=2 first=1 reason=12 a\n"
+                                             "< publish #1 to=1 sequence=3 a\n"
+                                             "> ack to=1 sequence=3\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
+FIXTURE_MAIN("losses", what_a_group_had_no_memory_for_is_told_to_the_next_member_that_gets_one,
+             what_there_was_no_memory_for_is_lost_and_told,
              a_gap_without_memory_is_told_before_the_next_notification,
              a_gap_that_is_queued_tells_what_there_was_no_memory_to_tell)
