@@ -21,7 +21,8 @@
  *         -ETIMEDOUT    it was sent, and no answer came in time; or the timeout was 0
  *         -ECANCELED    hark_cancel(); or, sent or not, the client was let go of, its parent has ended
  *                       (hark_payload.parent), or hark_loop_stop() or a signal ended the wait
- *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out
+ *         -ECONNRESET   it was sent, then the connection was lost: it may have been carried out;
+ *                       hark_payload.is_idempotent: it is sent again instead, until its time is over
  *         -ENOTCONN     it was never sent (in time): safe to repeat, whatever it is; with
  *                       hark_client_params.wait_ms it waited for a connection in vain
  *         -EMSGSIZE     it was never sent: the other side, once it said hello, takes less bytes
@@ -100,7 +101,14 @@ struct hark_client_params {
          */
         void (*on_refused)(hark_client *client, const char *name, int status,
                            const hark_message *message, void *userdata);
-        void *userdata;   /**< for the three above */
+        /**
+         * Told when a connection is lost, or the client closed, of what expects no answer (hark_send(),
+         * hark_publish()): n_dropped was never sent, and had no room in the outbox; n_unknown was sent,
+         * and nothing shows that the other side has read it. Not called if both are 0.
+         */
+        void (*on_lost)(hark_client *client, uint64_t n_dropped, uint64_t n_unknown,
+                        void *userdata);
+        void *userdata;   /**< for the four above */
         const char *name; /**< as the server's side sees it, at most 255 bytes of it; NULL: the
                                         program's */
         const char *const *alternatives; /**< further addresses, NULL-terminated: the first that
@@ -113,6 +121,8 @@ struct hark_client_params {
         int retry_min_ms;    /**< between attempts, at first; it doubles; 0: 20 */
         int retry_max_ms;    /**< and at the most; 0: 2000 */
         bool is_one_shot;    /**< do not connect again when the connection is lost */
+        size_t outbox_size;  /**< bytes of what expects no answer that wait for a connection, while
+                                        there is none, and leave in order; 0: none */
         int spin_us;         /**< waits poll so long before they sleep, while that pays; 0: 50,
                                         -1: never */
         int ping_ms;         /**< give up a silent server after so long; 0: never */

@@ -37,14 +37,15 @@ enum hark_encoding {
 
 /** What to send, and how. Zero-initialised it is an empty, ordinary payload. */
 struct hark_payload {
-        const void *data; /**< may be NULL if size is 0 */
-        size_t size;      /**< bytes */
-        const int *fds;   /**< passed along, where the transport can; yours stay open */
-        size_t n_fds;     /**< at most 16, or what the other side's limit says */
-        uint8_t encoding; /**< enum hark_encoding, or any number: what the bytes are, passed on */
-        uint8_t priority; /**< 0 ordinary .. 7 most urgent */
-        bool has_feed;    /**< asking, but not by hark_call(): items follow by hark_feed() */
-        bool is_detached; /**< asking inside a handler: on nobody's behalf, inherit nothing */
+        const void *data;   /**< may be NULL if size is 0 */
+        size_t size;        /**< bytes */
+        const int *fds;     /**< passed along, where the transport can; yours stay open */
+        size_t n_fds;       /**< at most 16, or what the other side's limit says */
+        uint8_t encoding;   /**< enum hark_encoding, or any number: what the bytes are, passed on */
+        uint8_t priority;   /**< 0 ordinary .. 7 most urgent */
+        bool is_idempotent; /**< asking: is sent again, within its time, if the connection is lost */
+        bool has_feed;      /**< asking, but not by hark_call(): items follow by hark_feed() */
+        bool is_detached;   /**< asking inside a handler: on nobody's behalf, inherit nothing */
         hark_request *parent; /**< asking: on behalf of this one, and not of the one whose handler
                                    runs; ends when that does; NULL: none */
         const char *trace; /**< asking: a trace context for who answers, such as a W3C traceparent;

@@ -45,18 +45,13 @@ void hark_backlog_init(struct hark_backlog *backlog, hark_loop *loop,
         hark_list_init(&backlog->queued);
 }
 
-unsigned hark_backlog_done(struct hark_backlog *backlog)
+uint64_t hark_backlog_drop(struct hark_backlog *backlog)
 {
-        unsigned n_sends = 0;
+        uint64_t n_sends = 0;
 
         hark_list_for_each (link, &backlog->queued) {
-                struct hark_outgoing *outgoing =
-                        hark_container_of(link, struct hark_outgoing, link);
-
-                if (!is_call(outgoing->header.type, outgoing->header.flags))
-                        n_sends++;
-                unqueue(backlog, outgoing);
-                hark_outgoing_free(outgoing);
+                hark_backlog_withdraw(backlog, hark_container_of(link, struct hark_outgoing, link));
+                n_sends++;
         }
         return n_sends;
 }
@@ -98,12 +93,15 @@ void hark_backlog_withdraw(struct hark_backlog *backlog, struct hark_outgoing *o
         tell_room(backlog);
 }
 
-static void send_one(struct hark_conn *conn, struct hark_outgoing *outgoing)
+static void send_one(struct hark_conn *conn, struct hark_outgoing *outgoing,
+                     struct hark_ledger *ledger)
 {
         int r;
 
         if (outgoing->header.type == HARK_FRAME_PUBLISH)
                 outgoing->header.id = hark_conn_next_id(conn); /* nothing counted it before */
+        if (!is_call(outgoing->header.type, outgoing->header.flags))
+                hark_ledger_send(ledger, outgoing->header.priority);
         r = hark_conn_send_outgoing(conn, outgoing);
         if (r == 0)
                 return;
@@ -111,14 +109,62 @@ static void send_one(struct hark_conn *conn, struct hark_outgoing *outgoing)
         hark_outgoing_free(outgoing);
 }
 
-void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn)
+void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn,
+                       struct hark_ledger *ledger)
 {
         hark_list_for_each (link, &backlog->queued) {
                 struct hark_outgoing *outgoing =
                         hark_container_of(link, struct hark_outgoing, link);
 
                 unqueue(backlog, outgoing);
-                send_one(conn, outgoing);
+                send_one(conn, outgoing, ledger);
         }
         tell_room(backlog);
+}
+
+struct reclaiming {
+        struct hark_backlog *backlog;
+        struct hark_ledger *ledger;
+        uint64_t n_dropped;
+};
+
+static bool is_send(const struct hark_header *header)
+{
+        if (header->type == HARK_FRAME_REQUEST)
+                return header->flags & HARK_FLAG_ONE_WAY;
+        return header->type == HARK_FRAME_PUBLISH && header->status == 0;
+}
+
+static bool reclaim_send(struct reclaiming *reclaiming, struct hark_outgoing *outgoing)
+{
+        struct hark_backlog *backlog = reclaiming->backlog;
+
+        hark_ledger_take_back(reclaiming->ledger, outgoing->header.priority);
+        if (backlog->sends_size >= backlog->sends_limit) {
+                reclaiming->n_dropped++;
+                return false;
+        }
+        hark_backlog_put(backlog, outgoing);
+        return true;
+}
+
+static bool reclaim(struct hark_outgoing *outgoing, void *userdata)
+{
+        struct reclaiming *reclaiming = userdata;
+
+        if (is_send(&outgoing->header))
+                return reclaim_send(reclaiming, outgoing);
+        if (outgoing->header.type != HARK_FRAME_REQUEST || !outgoing->slot)
+                return false;
+        hark_backlog_put(reclaiming->backlog, outgoing);
+        return true;
+}
+
+uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_conn *conn,
+                              struct hark_ledger *ledger)
+{
+        struct reclaiming reclaiming = {.backlog = backlog, .ledger = ledger};
+
+        hark_writer_reclaim(&conn->writer, reclaim, &reclaiming);
+        return reclaiming.n_dropped;
 }

@@ -14,6 +14,7 @@
  */
 
 #include "conn/conn.h"
+#include "conn/ledger.h"
 
 struct hark_backlog {
         hark_loop *loop;
@@ -26,8 +27,8 @@ struct hark_backlog {
 
 void hark_backlog_init(struct hark_backlog *backlog, hark_loop *loop,
                        void (*on_room)(struct hark_backlog *backlog));
-/* Drops all. Returns how many sends that were. */
-unsigned hark_backlog_done(struct hark_backlog *backlog);
+/* Drops all sends; there must be no calls. Returns how many that were. */
+uint64_t hark_backlog_drop(struct hark_backlog *backlog);
 
 /* Copies what send borrows; slot as in hark_writer_queue(). 0. -ENOTCONN: these may not wait. -EAGAIN:
  * too much waits; on_room follows. -ENOMEM, -EMFILE, -EBADF. */
@@ -40,7 +41,15 @@ void hark_backlog_put(struct hark_backlog *backlog, struct hark_outgoing *outgoi
 /* Takes back one that waits, and frees it. Clears its slot. */
 void hark_backlog_withdraw(struct hark_backlog *backlog, struct hark_outgoing *outgoing);
 
-/* Queues all on a connection that stands. What cannot be sent there its asker is told by on_unfit. */
-void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn);
+/* Queues all on a connection that stands, and notes its sends. What cannot be sent there its asker is told
+ * by on_unfit. */
+void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn,
+                       struct hark_ledger *ledger);
+
+/* Takes what was asked on a connection that is closing, and has not begun to leave: calls that still
+ * have a slot, and sends as far as there is room. They are not on its ledger any more. Returns how many
+ * sends there was no room for. */
+uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_conn *conn,
+                              struct hark_ledger *ledger);
 
 #endif

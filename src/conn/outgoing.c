@@ -166,6 +166,30 @@ int hark_outgoing_new(struct hark_pool *pool, struct hark_message_pools *message
         return 0;
 }
 
+int hark_outgoing_clone(struct hark_pool *pool, const struct hark_outgoing *outgoing,
+                        struct hark_outgoing **ret_clone)
+{
+        size_t payload_size = outgoing->message ? 0 : hark_align8(outgoing->payload_size);
+        size_t size = HARK_HEADER_SIZE + outgoing->prefix_size + payload_size;
+        struct hark_outgoing *clone = new_outgoing(pool, size);
+
+        if (!clone)
+                return -ENOMEM;
+        clone->header = outgoing->header;
+        clone->deadline_ns = outgoing->deadline_ns;
+        clone->prefix_size = outgoing->prefix_size;
+        clone->size = outgoing->size;
+        memcpy(clone->bytes, outgoing->bytes, size);
+        if (outgoing->message) {
+                share_message(clone, hark_message_ref(outgoing->message));
+        } else {
+                clone->payload = clone->bytes + HARK_HEADER_SIZE + clone->prefix_size;
+                clone->payload_size = outgoing->payload_size;
+        }
+        *ret_clone = clone;
+        return 0;
+}
+
 void hark_outgoing_attach(struct hark_outgoing *outgoing, const struct hark_send *send,
                           struct hark_outgoing **slot)
 {

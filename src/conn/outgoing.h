@@ -78,6 +78,10 @@ void hark_outgoing_group_disband(struct hark_outgoing_group *group);
 int hark_outgoing_new(struct hark_pool *pool, struct hark_message_pools *messages,
                       const struct hark_send *send, struct hark_outgoing **ret_outgoing);
 
+/* Another one that says the same; nobody remembers it yet. 0; -ENOMEM. */
+int hark_outgoing_clone(struct hark_pool *pool, const struct hark_outgoing *outgoing,
+                        struct hark_outgoing **ret_clone);
+
 /* Takes it out of its list, too. */
 void hark_outgoing_free(struct hark_outgoing *outgoing);
 

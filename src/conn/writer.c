@@ -134,6 +134,24 @@ void hark_writer_put(struct hark_writer *writer, struct hark_outgoing *outgoing)
         put_at(writer, outgoing, &writer->queue[outgoing->header.priority]);
 }
 
+void hark_writer_reclaim(struct hark_writer *writer,
+                         bool (*take)(struct hark_outgoing *outgoing, void *userdata),
+                         void *userdata)
+{
+        for (unsigned i = HARK_PRIORITIES; i-- > 0;) {
+                hark_list_for_each (link, &writer->queue[i]) {
+                        struct hark_outgoing *outgoing =
+                                hark_container_of(link, struct hark_outgoing, link);
+
+                        if (outgoing->has_begun)
+                                continue;
+                        unqueue(writer, outgoing);
+                        if (!take(outgoing, userdata))
+                                put_at(writer, outgoing, link_next);
+                }
+        }
+}
+
 void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing)
 {
         assert(!outgoing->has_begun);

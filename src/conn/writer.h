@@ -92,6 +92,12 @@ int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send 
 /* Queues a message that was made before, behind the others of its priority. */
 void hark_writer_put(struct hark_writer *writer, struct hark_outgoing *outgoing);
 
+/* Offers each message of which nothing has left, in the order in which they would leave; those that are
+ * taken are the taker's, slot and all, and the others stay. */
+void hark_writer_reclaim(struct hark_writer *writer,
+                         bool (*take)(struct hark_outgoing *outgoing, void *userdata),
+                         void *userdata);
+
 /* Takes back what has not begun to leave. Clears its slot. */
 void hark_writer_withdraw(struct hark_writer *writer, struct hark_outgoing *outgoing);
 

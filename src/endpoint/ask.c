@@ -144,6 +144,7 @@ int hark_client_flush(hark_client *client, int timeout_ms)
         r = hark_conn_ping(client->conn, &client->ping_id);
         if (r < 0)
                 return r;
+        client->ping_ledger = client->calls.ledger;
         client->is_flushed = false;
         r = wait_until(client, &client->is_flushed, hark_deadline_ns(timeout_ms));
         if (r == 0 && client->ping_id != 0)
@@ -261,20 +262,9 @@ int hark_unsubscribe(hark_client *client, uint64_t id)
 
 int hark_publish(hark_client *client, const char *topic, struct hark_payload payload)
 {
-        struct hark_send send = {
-                .type = HARK_FRAME_PUBLISH,
-                .priority = payload.priority,
-                .payload = &payload,
-                .deadline_ns = HARK_NEVER,
-        };
         int r = check_question(client, topic, &payload);
 
         if (r < 0 || payload.has_feed)
                 return -EINVAL;
-        if (!hark_client_is_connected(client))
-                return -ENOTCONN;
-        send.id = hark_conn_next_id(client->conn);
-        send.name = topic;
-        send.name_size = strlen(topic);
-        return hark_conn_send(client->conn, &send, NULL);
+        return hark_calls_publish(&client->calls, topic, &payload);
 }

@@ -105,6 +105,7 @@ static void on_pong(struct hark_conn *conn, uint32_t id, void *userdata)
         (void)conn;
         if (id != client->ping_id)
                 return;
+        hark_ledger_read_all(&client->calls.ledger, &client->ping_ledger);
         client->ping_id = 0;
         client->is_flushed = true;
 }
@@ -115,10 +116,12 @@ static void on_unfit(struct hark_conn *conn, const struct hark_outgoing *outgoin
         hark_client *client = userdata;
 
         (void)conn;
-        if (outgoing->slot)
+        if (outgoing->slot) {
                 hark_calls_take_unfit(&client->calls, outgoing, error);
-        else
-                hark_client_refuse_unfit(client, outgoing, error);
+                return;
+        }
+        hark_ledger_unfit(&client->calls.ledger, outgoing->header.priority);
+        hark_client_refuse_unfit(client, outgoing, error);
 }
 
 static void drop_conn(hark_client *client)
@@ -130,9 +133,12 @@ static void drop_conn(hark_client *client)
 
 static void lose_conn(hark_client *client, int reason)
 {
+        uint64_t n_dropped;
+
         if (hark_client_is_connected(client)) {
-                hark_calls_lose_conn(&client->calls);
+                n_dropped = hark_calls_lose_conn(&client->calls);
                 hark_subscriptions_lose_conn(&client->subscriptions, reason);
+                hark_client_tell_lost(client, n_dropped, hark_ledger_close(&client->calls.ledger));
         }
         drop_conn(client);
         client->is_flushed = client->has_room = true;
@@ -173,6 +179,7 @@ void hark_client_free(hark_client *client)
         hark_task_cancel(&client->state_task);
         hark_task_cancel(&client->room_task);
         hark_calls_done(&client->calls);
+        hark_task_cancel(&client->lost_task);
         hark_map_done(&client->subscriptions.by_id);
         hark_attempts_done(&client->attempts);
         hark_server_unref(client->params.serves);
@@ -192,6 +199,17 @@ static void refuse_waiting(hark_client *client)
         client->backlog.calls_limit = client->backlog.sends_limit = 0;
 }
 
+/* The calls have ended, so that all that is left are sends. */
+static void drop_sends(hark_client *client)
+{
+        struct hark_ledger *ledger = &client->calls.ledger;
+        uint64_t n_dropped = hark_backlog_drop(&client->backlog);
+
+        if (hark_client_is_connected(client))
+                n_dropped += hark_backlog_reclaim(&client->backlog, client->conn, ledger);
+        hark_client_tell_lost(client, n_dropped, hark_ledger_close(ledger));
+}
+
 void hark_client_finish(hark_client *client, int reason)
 {
         bool is_ours = reason == -ECANCELED && client->n_users == 0;
@@ -201,6 +219,7 @@ void hark_client_finish(hark_client *client, int reason)
         hark_client_stop_trying(client);
         refuse_waiting(client);
         hark_calls_end_all(&client->calls, is_ours ? -ECANCELED : -ECONNRESET);
+        drop_sends(client);
         /* A peer's client goes with the connection. */
         if (client->calls.owner != client)
                 hark_calls_cut_streams(&client->calls, -ECONNRESET);

@@ -71,11 +71,13 @@ struct hark_client {
         struct hark_backlog backlog;
         struct hark_calls calls;
         struct hark_subscriptions subscriptions;
-        struct hark_task state_task, room_task, free_task;
-        bool has_room;    /* a function waits for it */
-        bool is_settled;  /* hark_connect() waits for it */
+        struct hark_task state_task, room_task, lost_task, free_task;
+        uint64_t n_dropped, n_unknown; /* sends that on_lost is to be told of */
+        bool has_room;                 /* a function waits for it */
+        bool is_settled;               /* hark_connect() waits for it */
         uint32_t ping_id; /* hark_client_flush() waits for its pong; 0: it does not, or has come */
-        bool is_flushed;  /* that pong has come, or never will */
+        struct hark_ledger ping_ledger; /* as it was then */
+        bool is_flushed;                /* that pong has come, or never will */
 };
 
 /* Whether it can send now: what may wait for the hello counts as well, what waits for a connection
@@ -135,6 +137,8 @@ void hark_client_init_tasks(hark_client *client);
 /* Has on_state told. */
 void hark_client_set_state(hark_client *client, int state);
 void hark_client_tell_room(hark_client *client);
+/* So many sends were never sent, and the fate of so many is unknown. */
+void hark_client_tell_lost(hark_client *client, uint64_t n_dropped, uint64_t n_unknown);
 /* What expects no answer is refused. message is taken over; NULL: it could not be kept. */
 void hark_client_take_refusal(hark_client *client, hark_message *message,
                               struct hark_charge charge);

@@ -56,6 +56,8 @@ static void allow_waiting(hark_client *client)
 
         client->subscriptions.wait_limit = params->limits.subscriptions;
         client->calls.backlog = &client->backlog;
+        client->calls.may_repeat = !params->is_one_shot;
+        client->backlog.sends_limit = params->outbox_size;
         client->calls.wait_ms = params->wait_ms;
         if (params->wait_ms == 0)
                 return;

@@ -89,11 +89,29 @@ void hark_client_tell_room(hark_client *client)
                 hark_loop_queue_callback(client->loop, &client->room_task);
 }
 
+static void run_lost(struct hark_task *task)
+{
+        hark_client *client = hark_container_of(task, struct hark_client, lost_task);
+        uint64_t n_dropped = client->n_dropped, n_unknown = client->n_unknown;
+
+        client->n_dropped = client->n_unknown = 0;
+        client->params.on_lost(client, n_dropped, n_unknown, client->params.userdata);
+}
+
+void hark_client_tell_lost(hark_client *client, uint64_t n_dropped, uint64_t n_unknown)
+{
+        client->n_dropped += n_dropped;
+        client->n_unknown += n_unknown;
+        if (client->params.on_lost && client->n_dropped + client->n_unknown > 0)
+                hark_loop_queue_end(client->loop, &client->lost_task);
+}
+
 void hark_client_init_tasks(hark_client *client)
 {
         hark_task_init(&client->state_task, run_state, client);
         client->state_task.priority = HARK_PRIORITIES - 1;
         hark_task_init(&client->room_task, run_room, client);
+        hark_task_init(&client->lost_task, run_lost, client);
 }
 
 /* A refusal of what expects no answer, on its way to on_refused. */

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "rpc/calls.h"
+#include "rpc/call.h"
 
 _Static_assert(sizeof(struct hark_call_stream) <= HARK_BLOCK_SIZE, "one block of the pool");
 
@@ -58,6 +58,11 @@ static void attach(struct hark_call_stream *stream, struct hark_conn *conn)
 {
         hark_window_init(&stream->receiver.flow.window, conn->limits.window_size);
         stream->receiver.flow.conn = stream->sender.flow.conn = conn;
+}
+
+void hark_call_stream_detach(struct hark_call_stream *stream)
+{
+        stream->receiver.flow.conn = stream->sender.flow.conn = NULL;
 }
 
 static void init_ends(struct hark_call_stream *stream, struct hark_calls *calls)
@@ -232,6 +237,7 @@ const char *hark_calls_begin_item(struct hark_calls *calls, struct hark_arriving
                 return "an item at another priority than its call's";
         if (!hark_item_receiver_admit(&pending->stream->receiver, item->cost))
                 return "an item beyond the window";
+        hark_call_forget_copy(pending); /* another answer would begin with this item again */
         item->is_kept = true;
         return NULL;
 }

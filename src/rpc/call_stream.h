@@ -34,6 +34,9 @@ struct hark_call_stream {
 /* The call has its number. 0; -ENOMEM; -EOPNOTSUPP: the other side takes no items. */
 int hark_call_stream_new(struct hark_pending_call *pending, bool observes, bool feeds);
 
+/* The connection is lost, and the call waits for another: no item has come, and none was fed. */
+void hark_call_stream_detach(struct hark_call_stream *stream);
+
 /* Takes NULL. */
 void hark_call_stream_free(struct hark_call_stream *stream);
 

@@ -2,31 +2,24 @@
 
 /* See calls.h. */
 
-#include "rpc/calls.h"
+#include "rpc/call.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/instance.h"
 #include "base/result.h"
 #include "wire/chain.h"
 
 _Static_assert(sizeof(struct hark_pending_call) <= HARK_BLOCK_SIZE, "one block of the pool");
 
-static bool was_sent(const struct hark_pending_call *pending)
-{
-        return pending->outgoing == NULL;
-}
-
-static struct hark_pending_call *pending_of(struct hark_map_node *node)
-{
-        return node ? hark_container_of(node, struct hark_pending_call, node) : NULL;
-}
-
 struct hark_pending_call *hark_calls_find_by_wire_id(const struct hark_calls *calls, uint32_t id)
 {
-        return pending_of(hark_map_find(&calls->pending, id));
+        struct hark_map_node *node = hark_map_find(&calls->pending, id);
+
+        return node ? hark_container_of(node, struct hark_pending_call, node) : NULL;
 }
 
 /* --- the end ----------------------------------------------------------------------------------- */
@@ -39,14 +32,20 @@ static void take_back(struct hark_calls *calls, struct hark_outgoing *outgoing)
                 hark_backlog_withdraw(calls->backlog, outgoing);
 }
 
-/* The one place where a call ends. reply is handed over. */
-static void end_call(struct hark_pending_call *pending, int result, hark_message *reply)
+void hark_call_forget_copy(struct hark_pending_call *pending)
+{
+        if (pending->copy)
+                hark_outgoing_free(HARK_TAKE(pending->copy));
+}
+
+void hark_call_end(struct hark_pending_call *pending, int result, hark_message *reply)
 {
         struct hark_calls *calls = pending->calls;
 
         assert(!pending->is_over);
         if (pending->outgoing)
                 take_back(calls, pending->outgoing);
+        hark_call_forget_copy(pending);
         hark_timer_stop(&pending->deadline);
         hark_map_remove(&calls->pending, &pending->node);
         hark_list_remove(&pending->link);
@@ -61,10 +60,11 @@ static void end_call(struct hark_pending_call *pending, int result, hark_message
                 hark_loop_queue_callback(calls->loop, &pending->task);
 }
 
-/* Ends it where the other side may have begun with it, unless it never left. */
-static void end_unanswered(struct hark_pending_call *pending, int reason)
+void hark_call_end_unanswered(struct hark_pending_call *pending, int reason)
 {
-        end_call(pending, was_sent(pending) ? reason : -ENOTCONN, NULL);
+        bool may_have_begun = hark_call_was_sent(pending) || pending->has_left;
+
+        hark_call_end(pending, may_have_begun ? reason : -ENOTCONN, NULL);
 }
 
 static void tell_end(struct hark_task *task)
@@ -104,9 +104,9 @@ static void on_deadline(struct hark_timer *timer)
 
         /* The other side keeps the deadline too, but not by the same clock: it shall not count what we
          * have ended among the calls in flight, nor wait for the rest of a request under way. */
-        if (was_sent(pending) && calls->conn)
+        if (hark_call_was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_DEADLINE_EXCEEDED);
-        end_unanswered(pending, -ETIMEDOUT);
+        hark_call_end_unanswered(pending, -ETIMEDOUT);
 }
 
 /* --- the beginning ------------------------------------------------------------------------------ */
@@ -138,10 +138,9 @@ static uint8_t flags_of(const struct hark_question *question)
         return feeds;
 }
 
-static int send_request(struct hark_calls *calls, const struct hark_question *question, uint64_t id,
-                        struct hark_outgoing **slot)
+static struct hark_send request_of(const struct hark_question *question, uint64_t id)
 {
-        struct hark_send send = {
+        return (struct hark_send){
                 .type = HARK_FRAME_REQUEST,
                 .flags = flags_of(question),
                 .priority = question->payload->priority,
@@ -152,10 +151,41 @@ static int send_request(struct hark_calls *calls, const struct hark_question *qu
                 .extensions = question->extensions,
                 .deadline_ns = question->deadline_ns,
         };
+}
 
+/* Sends it, or lets it wait for a connection. */
+static int send_or_wait(struct hark_calls *calls, const struct hark_send *send,
+                        struct hark_outgoing **slot)
+{
         if (calls->conn)
-                return hark_conn_send(calls->conn, &send, slot);
-        return calls->backlog ? hark_backlog_queue(calls->backlog, &send, slot) : -ENOTCONN;
+                return hark_conn_send(calls->conn, send, slot);
+        return calls->backlog ? hark_backlog_queue(calls->backlog, send, slot) : -ENOTCONN;
+}
+
+static int keep_copy(struct hark_pending_call *pending, const struct hark_send *send)
+{
+        hark_loop *loop = pending->calls->loop;
+
+        return hark_outgoing_new(hark_loop_block_pool(loop), hark_loop_message_pools(loop), send,
+                                 &pending->copy);
+}
+
+static int send_request(struct hark_pending_call *pending, const struct hark_question *question)
+{
+        struct hark_calls *calls = pending->calls;
+        struct hark_send send = request_of(question, pending->id);
+        int r = 0;
+
+        pending->n_sends_before = calls->ledger.n_sent[send.priority];
+        if (question->payload->is_idempotent && !question->payload->has_feed && calls->may_repeat)
+                r = keep_copy(pending, &send);
+        if (r == 0 && pending->copy)
+                send.message = pending->copy->message; /* a large one is kept once */
+        if (r == 0)
+                r = send_or_wait(calls, &send, &pending->outgoing);
+        if (r < 0)
+                hark_call_forget_copy(pending);
+        return r;
 }
 
 static bool may_begin(const struct hark_calls *calls)
@@ -168,12 +198,12 @@ static uint32_t calls_limit(const struct hark_calls *calls)
         return calls->conn ? hark_conn_calls_limit(calls->conn) : calls->wait_limit;
 }
 
-static void start_deadline(struct hark_pending_call *pending)
+void hark_call_start_deadline(struct hark_pending_call *pending)
 {
         const struct hark_calls *calls = pending->calls;
         uint64_t due_ns = pending->deadline_ns, wait_ns;
 
-        if (!calls->conn) {
+        if (!calls->conn && !pending->copy) {
                 wait_ns = hark_deadline_ns(calls->wait_ms);
                 due_ns = wait_ns < due_ns ? wait_ns : due_ns;
         }
@@ -217,14 +247,14 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
                 r = hark_call_stream_new(pending, question->kind == HARK_QUESTION_OBSERVE,
                                          question->payload->has_feed);
         if (r == 0 && question->end == 0)
-                r = send_request(calls, question, pending->id, &pending->outgoing);
+                r = send_request(pending, question);
         if (r < 0)
                 return r;
         add(calls, pending, question);
         if (question->end != 0)
-                end_call(pending, question->end, hark_message_ref(question->verdict));
+                hark_call_end(pending, question->end, hark_message_ref(question->verdict));
         else
-                start_deadline(pending);
+                hark_call_start_deadline(pending);
         return 0;
 }
 
@@ -239,24 +269,6 @@ void hark_calls_done(struct hark_calls *calls)
 {
         hark_map_done(&calls->pending);
         hark_map_done(&calls->streams);
-}
-
-void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
-{
-        calls->conn = conn;
-        hark_list_for_each (link, &calls->all)
-                start_deadline(hark_container_of(link, struct hark_pending_call, link));
-        hark_calls_attach_streams(calls);
-        if (calls->backlog)
-                hark_backlog_send(calls->backlog, conn);
-}
-
-void hark_calls_lose_conn(struct hark_calls *calls)
-{
-        hark_list_for_each (link, &calls->all)
-                end_unanswered(hark_container_of(link, struct hark_pending_call, link),
-                               -ECONNRESET);
-        calls->conn = NULL;
 }
 
 int hark_calls_start(struct hark_calls *calls, struct hark_pending_call *pending,
@@ -289,18 +301,46 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
         return 0;
 }
 
+static int post(struct hark_calls *calls, const struct hark_send *send)
+{
+        int r = send_or_wait(calls, send, NULL);
+
+        if (r == 0 && calls->conn)
+                hark_ledger_send(&calls->ledger, send->priority);
+        return r;
+}
+
 int hark_calls_send(struct hark_calls *calls, const struct hark_question *question)
 {
+        struct hark_send send;
+
         if (question->end != 0)
                 return question->end;
-        return send_request(calls, question, next_id(calls), NULL);
+        send = request_of(question, next_id(calls));
+        return post(calls, &send);
+}
+
+int hark_calls_publish(struct hark_calls *calls, const char *topic,
+                       const struct hark_payload *payload)
+{
+        struct hark_send send = {
+                .type = HARK_FRAME_PUBLISH,
+                .priority = payload->priority,
+                .id = calls->conn ? hark_conn_next_id(calls->conn) : 0,
+                .name = topic,
+                .name_size = strlen(topic),
+                .payload = payload,
+                .deadline_ns = HARK_NEVER,
+        };
+
+        return post(calls, &send);
 }
 
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending)
 {
-        if (was_sent(pending) && calls->conn)
+        if (hark_call_was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_OK);
-        end_unanswered(pending, -ECANCELED);
+        hark_call_end_unanswered(pending, -ECANCELED);
 }
 
 static struct hark_pending_call *child_of(struct hark_list *link)
@@ -314,13 +354,13 @@ void hark_calls_end_children(struct hark_list *children, int reason)
         hark_list_for_each (link, children) {
                 struct hark_pending_call *pending = child_of(link);
 
-                if (was_sent(pending) && pending->calls->conn)
+                if (hark_call_was_sent(pending) && pending->calls->conn)
                         send_cancel(pending->calls, pending,
                                     reason == -ETIMEDOUT ? HARK_DEADLINE_EXCEEDED : HARK_OK);
                 if (reason == -ETIMEDOUT)
-                        end_unanswered(pending, reason);
+                        hark_call_end_unanswered(pending, reason);
                 else
-                        end_call(pending, reason, NULL);
+                        hark_call_end(pending, reason, NULL);
         }
 }
 
@@ -344,9 +384,9 @@ void hark_calls_refuse(struct hark_pending_call *pending, int status, const char
 {
         hark_message *verdict = hark_calls_new_verdict(pending->calls, status, text);
 
-        if (was_sent(pending) && pending->calls->conn)
+        if (hark_call_was_sent(pending) && pending->calls->conn)
                 send_cancel(pending->calls, pending, HARK_OK);
-        end_call(pending, verdict ? status : HARK_RESOURCE_EXHAUSTED, verdict);
+        hark_call_end(pending, verdict ? status : HARK_RESOURCE_EXHAUSTED, verdict);
 }
 
 struct hark_pending_call *hark_calls_find(const struct hark_calls *calls, uint64_t id)
@@ -375,49 +415,11 @@ bool hark_calls_take(struct hark_calls *calls, struct hark_received *received)
                 hark_message_unref(received->message);
                 return true;
         }
+        hark_ledger_read(&calls->ledger, pending->priority, pending->n_sends_before);
         if (header->type == HARK_FRAME_ERROR)
                 result = hark_status_of_wire(header->status);
         else if (!received->message)
                 result = HARK_RESOURCE_EXHAUSTED;
-        end_call(pending, result, received->message);
+        hark_call_end(pending, result, received->message);
         return true;
-}
-
-void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id)
-{
-        hark_list_for_each (link, &calls->all) {
-                struct hark_pending_call *pending =
-                        hark_container_of(link, struct hark_pending_call, link);
-
-                /* Serial arithmetic: ids wrap. */
-                if ((int32_t)((uint32_t)pending->id - last_id) > 0)
-                        end_call(pending, -ENOTCONN, NULL);
-        }
-}
-
-void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing *outgoing,
-                           int error)
-{
-        struct hark_pending_call *pending = hark_calls_find_by_wire_id(calls, outgoing->header.id);
-
-        if (!pending || pending->outgoing != outgoing)
-                return;
-        pending->outgoing = NULL; /* it is out of its queue already */
-        /* An end of its items behind it must not be taken out of a queue that is just gone through. */
-        if (pending->stream)
-                hark_item_sender_close(&pending->stream->sender);
-        end_call(pending, error, NULL);
-}
-
-void hark_calls_end_all(struct hark_calls *calls, int reason)
-{
-        hark_list_for_each (link, &calls->all) {
-                struct hark_pending_call *pending =
-                        hark_container_of(link, struct hark_pending_call, link);
-
-                if (reason == -ECANCELED)
-                        end_call(pending, reason, NULL);
-                else
-                        end_unanswered(pending, reason);
-        }
 }

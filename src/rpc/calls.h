@@ -15,11 +15,12 @@
  *                 --goaway below its id-------------> ended: -ENOTCONN
  *                 --more than the other side takes--> ended: -EMSGSIZE, -EDQUOT
  *
- * Ended exactly once, by end_call(), whichever comes first. The end of a call that waits is told to
+ * Ended exactly once, by hark_call_end(), whichever comes first. The end of a call that waits is told to
  * the waiting function at once; the end of any other is queued as a callback of the loop.
  *
  * Where there is no connection, a call may wait for one in the client's backlog. It is a call in flight
- * like any other, that has not left yet.
+ * like any other, that has not left yet. One that is idempotent goes there again when its connection is
+ * lost.
  *
  * An id is the low 32 bits of a count, and goes onto the wire as it is: so ids on one connection
  * count up, as goaway needs them.
@@ -39,9 +40,11 @@ struct hark_calls {
         hark_loop *loop;
         const void *owner;            /* of the callbacks */
         struct hark_conn *conn;       /* borrowed; NULL: there is none */
+        struct hark_ledger ledger;    /* of what was sent on it */
         struct hark_backlog *backlog; /* borrowed: where they wait for one; NULL: they do not */
         int wait_ms;                  /* and how long */
         uint32_t wait_limit;          /* and how many at once */
+        bool may_repeat;              /* there may be another connection */
         struct hark_map pending;      /* by wire id */
         struct hark_list all;         /* in the order they were started */
         struct hark_map streams;      /* of calls with items, by number */
@@ -59,6 +62,9 @@ struct hark_pending_call {
         uint64_t id;
         uint64_t chain;                 /* the number of the chain that its request is of */
         struct hark_outgoing *outgoing; /* NULL: it has begun to leave */
+        struct hark_outgoing *copy; /* to be sent again on another connection; NULL: it is not */
+        bool has_left;              /* on a connection before */
+        uint64_t n_sends_before;    /* on the ledger, at this priority */
         uint64_t deadline_ns;
         struct hark_timer deadline; /* due then; or earlier, while it waits for a connection */
         struct hark_task task;      /* invoke: the end, to be told at the call's priority */
@@ -97,8 +103,9 @@ void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owne
 /* From here on the calls are conn's asker's; those that waited for one are sent. */
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn);
 
-/* The connection is lost: those that were sent end in -ECONNRESET, the others in -ENOTCONN. */
-void hark_calls_lose_conn(struct hark_calls *calls);
+/* The connection is lost, and another will come: calls that were sent end in -ECONNRESET, the others in
+ * -ENOTCONN, but for those that may be sent again, or may wait. Returns how many sends were dropped. */
+uint64_t hark_calls_lose_conn(struct hark_calls *calls);
 
 /* Starts a call that a function waits for. pending is the caller's, until is_over. Returns as
  * hark_conn_send(), and -EDQUOT: too many in flight. */
@@ -111,6 +118,9 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
 
 /* Asks without expecting an answer. */
 int hark_calls_send(struct hark_calls *calls, const struct hark_question *question);
+/* Publishes. */
+int hark_calls_publish(struct hark_calls *calls, const char *topic,
+                       const struct hark_payload *payload);
 
 /* Ends a call and tells the other side. */
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending);

@@ -51,6 +51,7 @@ chapter test_identity;
 chapter test_rules;
 chapter test_files;
 chapter test_return;
+chapter test_outbox;
 
 /* apart */
 chapter test_order_in_flight;
