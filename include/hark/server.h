@@ -154,7 +154,7 @@ HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
  *         beyond this machine, does not say `?open`, and no rule speaks of anyone:
  *         hark_server_allow() first. -EINVAL: see hark_address_check().
  *         -ENOENT: no such directory, user or host. -EOPNOTSUPP: this transport only connects.
- *         -EMFILE, -ENFILE: no fd left.
+ *         -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.
  */
 HARK_API int hark_server_listen(hark_server *server, const char *address);
 
@@ -200,6 +200,35 @@ HARK_API size_t hark_server_n_slow(const hark_server *server);
  * @return whether some subscription matches @p topic now
  */
 HARK_API bool hark_server_has_subscribers(const hark_server *server, const char *topic);
+
+/**
+ * Told when draining is over, once, behind every on_leave. The server still is yours to let go of.
+ *
+ * @param result 0: all was done; -ETIMEDOUT: the rest was cut off; -ECANCELED: the server was let go
+ *        of before
+ * @param userdata as given to hark_server_drain()
+ */
+typedef void hark_on_drained(int result, void *userdata);
+
+/**
+ * Takes no more connections, requests and subscriptions, finishes what it has, says goodbye to all,
+ * and closes. It leaves its addresses at once, so that another server may take them. What had been
+ * asked is answered, requests that are kept too, streams are ended by their handlers, and what had been
+ * published leaves; what is published from now on reaches nobody. Who has nothing left is closed.
+ * Does not block.
+ *
+ * A connection that a client of this process made (hark_client_params.serves) is closed only if it is
+ * cut off: it is the client's.
+ *
+ * @param server must not be NULL; it stays drained for good
+ * @param timeout_ms 0..HARK_FOREVER; then the rest is cut off: requests that are kept are told
+ *        on_cancel (-ECANCELED), their callers -ECONNRESET
+ * @param on_drained must not be NULL; never called before this returns
+ * @param userdata handed to @p on_drained
+ * @return 0; -EALREADY: it is draining, or has drained
+ */
+HARK_API int hark_server_drain(hark_server *server, int timeout_ms, hark_on_drained *on_drained,
+                               void *userdata);
 
 /* Requests: valid in their handler, and as long as they are kept. */
 

@@ -73,6 +73,7 @@ static const struct meaning errors[] = {
         {-EPIPE, "connection lost"},
         {-EPROTO, "the other side broke the protocol"},
         {-EPROTONOSUPPORT, "no such transport"},
+        {-ESHUTDOWN, "the server drains, or has drained"},
         {-ETIMEDOUT, "no answer in time"},
 };
 

@@ -81,10 +81,14 @@ void hark_conn_close_now(struct hark_conn *conn, int reason)
 /* The end as the port shows it. What the other side said before tells why. */
 void hark_conn_close_at_end(struct hark_conn *conn, int error)
 {
-        if (conn->has_goaway && conn->farewell_status != 0)
+        bool has_greeted = hark_conn_has_greeted(conn);
+        bool is_refusal = conn->farewell_status != 0 &&
+                          !(has_greeted && conn->farewell_status == HARK_UNAVAILABLE);
+
+        if (conn->has_goaway && is_refusal)
                 error = hark_errno_of_refusal(conn->farewell_status);
         else if (conn->has_goaway)
-                error = hark_conn_has_greeted(conn) ? 0 : -ECONNREFUSED;
+                error = has_greeted ? 0 : -ECONNREFUSED;
         else if (error == 0 || error == -EPIPE)
                 error = -ECONNRESET;
         hark_conn_close_now(conn, error);
@@ -311,11 +315,32 @@ void hark_conn_refuse(struct hark_conn *conn, int status, const char *text)
         hark_conn_unref(conn);
 }
 
+void hark_conn_drain(struct hark_conn *conn)
+{
+        if (conn->state != HARK_CONN_OPEN || conn->is_draining)
+                return;
+        if (hark_control_send_goaway(conn, HARK_UNAVAILABLE, NULL) < 0) {
+                hark_conn_close_now(conn, -ENOMEM);
+                return;
+        }
+        conn->is_draining = true;
+        hark_loop_queue_chore(conn->loop, &conn->flush_task);
+}
+
+void hark_conn_finish(struct hark_conn *conn)
+{
+        if (conn->state != HARK_CONN_OPEN)
+                return;
+        hark_conn_set_state(conn, HARK_CONN_LEAVING);
+        hark_loop_queue_chore(conn->loop, &conn->flush_task);
+}
+
 static void leave(struct hark_conn *conn, int status, const char *text, int reason)
 {
         if (conn->state == HARK_CONN_CLOSED || conn->state == HARK_CONN_LEAVING)
                 return;
-        if (conn->state != HARK_CONN_OPEN || hark_control_send_goaway(conn, status, text) < 0) {
+        if (conn->state != HARK_CONN_OPEN ||
+            (!conn->is_draining && hark_control_send_goaway(conn, status, text) < 0)) {
                 hark_conn_close_now(conn, reason);
                 return;
         }
@@ -347,7 +372,7 @@ void hark_conn_close(struct hark_conn *conn, int reason)
 {
         if (conn->state == HARK_CONN_CLOSED)
                 return;
-        if (conn->state == HARK_CONN_OPEN)
+        if (conn->state == HARK_CONN_OPEN && !conn->is_draining)
                 say_goaway(conn, 0, NULL);
         hark_conn_close_now(conn, reason);
 }
@@ -404,7 +429,7 @@ int hark_conn_ping(struct hark_conn *conn, uint32_t *ret_id)
 {
         struct hark_send send = {.type = HARK_FRAME_PING, .deadline_ns = HARK_NEVER};
 
-        if (!hark_conn_can_send(conn))
+        if (!hark_conn_can_ask(conn))
                 return -ENOTCONN;
         send.id = hark_conn_next_id(conn);
         *ret_id = send.id;

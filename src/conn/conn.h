@@ -10,6 +10,7 @@
  *          accepting end: its hello leaves when it admits the peer)
  *
  *         OPEN --hark_conn_leave()--> LEAVING --the queue has left--> CLOSED
+ *              --hark_conn_drain(), hark_conn_finish()-->
  *         any  --end, error, protocol error, no hello in time------> CLOSED
  *
  * It frames, queues, keeps the limits and the life of the port, and knows nothing of what messages
@@ -126,6 +127,7 @@ struct hark_conn {
         enum hark_conn_state state;
         bool is_accepting;
         bool has_goaway;              /* the other side said goodbye */
+        bool is_draining;             /* this one has, and goes on with what it has */
         bool is_starved;              /* somebody was told -EAGAIN */
         bool is_bulky;                /* what is leaving takes many sends, and the port knows it */
         bool cannot_send;             /* the port said so; what can be read of it is still read */
@@ -164,6 +166,12 @@ void hark_conn_admit(struct hark_conn *conn);
 /* Says no with a status and words (may be NULL), then closes. */
 void hark_conn_refuse(struct hark_conn *conn, int status, const char *text);
 
+/* Says goodbye, for the time when what has been asked so far is done: hark_conn_finish() then. */
+void hark_conn_drain(struct hark_conn *conn);
+
+/* After hark_conn_drain(): closes when all that is queued has left. */
+void hark_conn_finish(struct hark_conn *conn);
+
 /* Says goodbye; closes when all that is queued has left, at the latest after hello_ms. */
 void hark_conn_leave(struct hark_conn *conn);
 
@@ -178,8 +186,8 @@ static inline bool hark_conn_is_open(const struct hark_conn *conn)
         return conn->state == HARK_CONN_OPEN;
 }
 
-/* Whether new messages may be queued: not closed, and nobody has said goodbye. */
-bool hark_conn_can_send(const struct hark_conn *conn);
+/* Whether something new may be asked: not closed, and the other side has not said goodbye. */
+bool hark_conn_can_ask(const struct hark_conn *conn);
 
 /* How many calls and subscriptions the other side takes at once; UINT32_MAX until it has said. */
 uint32_t hark_conn_calls_limit(const struct hark_conn *conn);

@@ -51,8 +51,10 @@ static int take_goaway(struct hark_conn *conn, const struct hark_header *header,
         conn->has_goaway = true;
         conn->farewell_status = (int)header->status;
         if (header->status != 0)
-                hark_log(hark_loop_log(conn->loop), LOG_WARNING, "%s says goodbye: %s",
-                         hark_conn_peer_name(conn), hark_reason((int)header->status, message));
+                hark_log(hark_loop_log(conn->loop),
+                         header->status == HARK_UNAVAILABLE ? LOG_INFO : LOG_WARNING,
+                         "%s says goodbye: %s", hark_conn_peer_name(conn),
+                         hark_reason((int)header->status, message));
         if (conn->asker.ops && conn->asker.ops->on_goaway)
                 conn->asker.ops->on_goaway(conn, header->id, conn->asker.userdata);
         return 0;
@@ -273,13 +275,14 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
 static bool take_request_id(struct hark_conn *conn, const struct hark_received *received)
 {
         uint32_t id = received->header->id;
+        bool is_new = conn->last_request_id == 0 || (int32_t)(id - conn->last_request_id) > 0;
 
-        if (conn->state == HARK_CONN_LEAVING) {
+        if (conn->state == HARK_CONN_LEAVING || (conn->is_draining && is_new)) {
                 hark_message_unref(received->message);
                 hark_conn_release(conn, received->charge);
                 return false;
         }
-        if (conn->last_request_id == 0 || (int32_t)(id - conn->last_request_id) > 0)
+        if (is_new)
                 conn->last_request_id = id;
         return true;
 }

@@ -141,9 +141,21 @@ static void flush(struct hark_conn *conn)
                 tell_room(conn);
 }
 
-bool hark_conn_can_send(const struct hark_conn *conn)
+static bool can_send(const struct hark_conn *conn)
 {
-        return conn->state < HARK_CONN_LEAVING && !conn->has_goaway && !conn->cannot_send;
+        return conn->state < HARK_CONN_LEAVING && !conn->cannot_send;
+}
+
+bool hark_conn_can_ask(const struct hark_conn *conn)
+{
+        return can_send(conn) && !conn->has_goaway;
+}
+
+/* Begins something new, which nobody does behind the other side's goodbye. */
+static bool is_question(const struct hark_send *send)
+{
+        return send->type == HARK_FRAME_REQUEST || send->type == HARK_FRAME_SUBSCRIBE ||
+               (send->type == HARK_FRAME_PUBLISH && send->status == 0);
 }
 
 static int check_fds(const struct hark_conn *conn, size_t n_fds)
@@ -160,8 +172,6 @@ static int check_fds(const struct hark_conn *conn, size_t n_fds)
 /* Whether the other side takes so much; what it takes is known from its hello on. */
 static int check_size(const struct hark_conn *conn, size_t size, size_t n_fds)
 {
-        if (!hark_conn_can_send(conn))
-                return -ENOTCONN;
         if (size > HARK_FRAME_MAX - HARK_PREFIX_MAX ||
             (hark_conn_has_greeted(conn) && size > conn->peer.message_size))
                 return -EMSGSIZE;
@@ -178,7 +188,7 @@ static int check_room(struct hark_conn *conn)
 
 int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds)
 {
-        int r = check_size(conn, size, n_fds);
+        int r = can_send(conn) ? check_size(conn, size, n_fds) : -ENOTCONN;
 
         return r < 0 ? r : check_room(conn);
 }
@@ -198,7 +208,8 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
         size_t n_fds = send->message   ? send->message->n_fds_left
                        : send->payload ? send->payload->n_fds
                                        : 0;
-        int r = check_size(conn, size, n_fds);
+        bool is_open = is_question(send) ? hark_conn_can_ask(conn) : can_send(conn);
+        int r = is_open ? check_size(conn, size, n_fds) : -ENOTCONN;
 
         if (r == 0 && !send->is_again)
                 r = check_room(conn);
@@ -207,7 +218,10 @@ int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
 
 int hark_conn_send_outgoing(struct hark_conn *conn, struct hark_outgoing *outgoing)
 {
-        int r = check_size(conn, outgoing->payload_size, outgoing->header.n_fds);
+        int r = -ENOTCONN;
+
+        if (hark_conn_can_ask(conn))
+                r = check_size(conn, outgoing->payload_size, outgoing->header.n_fds);
 
         if (r < 0)
                 return r;

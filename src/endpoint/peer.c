@@ -37,6 +37,17 @@ static void free_if_done(hark_peer *peer)
                 free_peer(peer);
 }
 
+static void look_for_drained(hark_peer *peer)
+{
+        if (peer->server)
+                hark_drain_look_soon(peer->server);
+}
+
+static void on_requests_idle(struct hark_requests *requests)
+{
+        look_for_drained(hark_container_of(requests, struct hark_peer, requests));
+}
+
 static void on_request_freed(struct hark_requests *requests)
 {
         free_if_done(hark_container_of(requests, struct hark_peer, requests));
@@ -126,7 +137,9 @@ static void greet(hark_peer *peer)
         memcpy(peer->claimed_name, conn->peer_name, sizeof(peer->claimed_name));
         peer->credentials.claimed_pid = (pid_t)conn->peer.pid;
         limit = exceeded_limit(peer);
-        if (limit)
+        if (peer->server->drain.is_on)
+                hark_peer_drain(peer);
+        else if (limit)
                 hark_conn_refuse(conn, HARK_RESOURCE_EXHAUSTED, limit);
         else if (peer->server->params.on_accept)
                 hark_loop_queue_callback(peer->loop, &peer->accept_task);
@@ -214,6 +227,8 @@ static void run_publication(struct hark_task *task)
         hark_message_unref(publication->message);
         hark_pool_put(hark_loop_block_pool(loop), publication);
         peer->requests.n_kept--;
+        if (--peer->n_publications == 0)
+                look_for_drained(peer);
         free_if_done(peer);
 }
 
@@ -237,6 +252,7 @@ static void take_publication(hark_peer *peer, struct hark_received *received)
                                             .charge = received->charge,
                                             .id = received->header->id};
         peer->requests.n_kept++;
+        peer->n_publications++;
         hark_task_init(&publication->task, run_publication, peer->server);
         publication->task.priority = received->header->priority;
         hark_requests_queue(&peer->requests, &publication->task);
@@ -248,6 +264,17 @@ static void on_drop(struct hark_conn_channel *channel, const char *topic, uint64
         const struct hark_server_params *params = &peer->server->params;
 
         params->on_drop(peer, topic, n_lost, params->userdata);
+}
+
+/* A subscription that begins behind the goodbye would never be told anything. */
+static bool refuse_at_end(hark_peer *peer, struct hark_received *received)
+{
+        if (!peer->server || !peer->server->drain.is_on)
+                return false;
+        hark_conn_refuse_message(peer->conn, received->header, NULL, 0, HARK_UNAVAILABLE,
+                                 "the server is going away");
+        hark_message_unref(received->message);
+        return true;
 }
 
 static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
@@ -272,9 +299,13 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
                 hark_message_unref(received->message);
                 break;
         case HARK_FRAME_SUBSCRIBE:
+                if (!refuse_at_end(peer, received))
+                        hark_conn_channel_take(&peer->channel, received);
+                break;
         case HARK_FRAME_UNSUBSCRIBE:
         case HARK_FRAME_ACK:
                 hark_conn_channel_take(&peer->channel, received);
+                look_for_drained(peer);
                 break;
         case HARK_FRAME_PUBLISH:
                 take_publication(peer, received);
@@ -315,6 +346,7 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
         peer->reason = reason;
         peer->conn = NULL;
         hark_task_cancel(&peer->accept_task);
+        look_for_drained(peer);
         hark_loop_queue_end(peer->loop, &peer->leave_task);
         hark_conn_unref(conn);
 }
@@ -337,6 +369,7 @@ static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *co
                            server->params.limits.calls_in_flight);
         peer->requests.conn = conn;
         peer->requests.on_request_freed = on_request_freed;
+        peer->requests.on_idle = on_requests_idle;
         hark_conn_channel_init(&peer->channel, conn, &server->topics,
                                server->params.limits.subscriptions, server);
         if (server->params.on_drop)
@@ -373,6 +406,55 @@ int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct 
         }
         *ret_peer = peer;
         return 0;
+}
+
+/* What the server itself asks of it is waited for, too. */
+static void watch_asked(hark_peer *peer)
+{
+        peer->client->calls.idle_chore = &peer->server->drain.look;
+}
+
+void hark_peer_drain(hark_peer *peer)
+{
+        if (!peer->conn)
+                return;
+        if (peer->client)
+                watch_asked(peer);
+        if (peer->is_admitted || !peer->conn->is_accepting)
+                hark_conn_drain(peer->conn);
+        else
+                hark_conn_refuse(peer->conn, HARK_UNAVAILABLE, "the server is going away");
+}
+
+static bool is_asked(const hark_peer *peer)
+{
+        const hark_client *client = peer->client;
+
+        return client && client->calls.n_pending > 0;
+}
+
+static bool has_work(const hark_peer *peer)
+{
+        return peer->requests.n_unfinished > 0 || peer->n_publications > 0 || is_asked(peer) ||
+               !hark_members_are_idle(&peer->channel.members);
+}
+
+bool hark_peer_is_drained(hark_peer *peer)
+{
+        bool is_ours;
+
+        if (!peer->conn)
+                return true;
+        is_ours = !peer->conn->is_accepting;
+        if (has_work(peer))
+                return false;
+        /* What came meanwhile may be of before the goodbye: the urgent overtake. */
+        if (peer->conn->state == HARK_CONN_OPEN && hark_conn_look(peer->conn) && peer->conn &&
+            has_work(peer))
+                return false;
+        if (peer->conn && !is_ours)
+                hark_conn_finish(peer->conn);
+        return is_ours || !peer->conn;
 }
 
 void hark_peer_close(hark_peer *peer, int reason)
@@ -422,6 +504,8 @@ hark_client *hark_peer_client(hark_peer *peer)
         if (client || !peer->conn)
                 return client;
         hark_client_new_for_peer(peer->loop, peer->conn, peer->server, &peer->client);
+        if (peer->client && peer->server->drain.is_on)
+                watch_asked(peer);
         return peer->client;
 }
 

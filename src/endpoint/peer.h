@@ -42,13 +42,20 @@ struct hark_peer {
         bool is_only;        /* nobody else can come where it came in */
         bool is_refused;     /* by on_accept */
         bool is_greeted, is_admitted, is_gone;
-        int reason; /* why it went */
+        uint32_t n_publications; /* that wait for their turn */
+        int reason;              /* why it went */
         struct hark_task accept_task, leave_task;
 };
 
 /* Takes the answerer's role of a connection. address: where it came in, for its name. */
 int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct hark_conn *conn,
                   const char *address, hark_peer **ret_peer);
+
+/* Its server drains: says goodbye, and takes nothing new. */
+void hark_peer_drain(hark_peer *peer);
+
+/* Whether it has nothing left, or is gone. Shows it out if it has nothing left but output. */
+bool hark_peer_is_drained(hark_peer *peer);
 
 /* Ends its connection: what its server's end does to it. */
 void hark_peer_close(hark_peer *peer, int reason);

@@ -153,6 +153,7 @@ static void free_server(hark_server *server)
                 peer_of(link)->server = NULL;
                 hark_list_remove(link);
         }
+        hark_drain_done(server);
         hark_methods_done(&server->methods);
         hark_topics_done(&server->topics);
         hark_rules_done(&server->rules);
@@ -165,16 +166,22 @@ static void run_free(struct hark_task *task)
         free_server(hark_container_of(task, struct hark_server, free_task));
 }
 
-static void close_server(hark_server *server)
+void hark_server_stop_listening(hark_server *server)
 {
         hark_task_cancel(&server->relief_task);
         hark_list_for_each (link, &server->accepting)
                 close_accepting(hark_container_of(link, struct hark_accepting, link));
+}
+
+static void close_server(hark_server *server)
+{
+        hark_server_stop_listening(server);
         hark_groups_close(&server->topics.groups);
         hark_list_for_each (link, &server->peers) {
                 peer_of(link)->requests.methods = NULL; /* no handler runs any more */
                 hark_peer_close(peer_of(link), -ECANCELED);
         }
+        hark_drain_cancel(server);
         /* Behind all that its peers have to be told. */
         hark_loop_queue_end(server->loop, &server->free_task);
         hark_loop_run_callbacks_of(server->loop, server);
@@ -206,6 +213,7 @@ static int init_server(hark_server *server, const struct hark_server_params *par
         hark_list_init(&server->peers);
         hark_task_init(&server->relief_task, run_relief, server);
         hark_task_init(&server->free_task, run_free, server);
+        hark_drain_init(server);
         if (params)
                 server->params = *params;
         fill_defaults(&server->params);
@@ -274,6 +282,8 @@ int hark_server_listen(hark_server *server, const char *address)
 
         if (!server || !address)
                 return -EINVAL;
+        if (server->drain.is_on)
+                return -ESHUTDOWN;
         r = hark_address_parse(address, &parsed, NULL, 0);
         if (r < 0)
                 return r;
@@ -298,6 +308,9 @@ int hark_server_publish(hark_server *server, const char *topic, struct hark_payl
 {
         if (!server || !topic || hark_payload_check(&payload) < 0 || payload.status != 0)
                 return -EINVAL;
+        /* The goodbye has ended the count of every subscription. */
+        if (server->drain.is_on)
+                return 0;
         return hark_topics_publish(&server->topics, topic, &payload);
 }
 
@@ -315,5 +328,6 @@ size_t hark_server_n_slow(const hark_server *server)
 
 bool hark_server_has_subscribers(const hark_server *server, const char *topic)
 {
-        return server && topic && hark_topics_has_subscribers(&server->topics, topic);
+        return server && topic && !server->drain.is_on &&
+               hark_topics_has_subscribers(&server->topics, topic);
 }

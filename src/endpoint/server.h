@@ -8,6 +8,7 @@
 
 #include <hark/server.h>
 
+#include "endpoint/drain.h"
 #include "endpoint/rules.h"
 #include "pubsub/topics.h"
 #include "rpc/methods.h"
@@ -30,8 +31,12 @@ struct hark_server {
         struct hark_rules rules;
         struct hark_list accepting;
         struct hark_list peers;
+        struct hark_drain drain;
         struct hark_task relief_task, free_task;
 };
+
+/* Leaves its addresses to others. */
+void hark_server_stop_listening(hark_server *server);
 
 /* How many peers of this user a listener has. */
 uint32_t hark_accepting_count_uid(const struct hark_accepting *accepting, uid_t uid);

@@ -249,6 +249,19 @@ void hark_members_init(struct hark_members *members, struct hark_conn *conn,
 }
 
 /* First all of them leave, so that none is given what another leaves behind. */
+bool hark_members_are_idle(const struct hark_members *members)
+{
+        hark_list_for_each (link, &members->all) {
+                const struct hark_group_member *member = &member_of_link(link)->in_group;
+                const struct hark_group *group = member->group;
+
+                if (member->n_unconfirmed > 0 ||
+                    (group && group->fresh.n_items + group->returned.n_items > 0))
+                        return false;
+        }
+        return true;
+}
+
 void hark_members_close(struct hark_members *members)
 {
         hark_list_for_each (link, &members->all)

@@ -50,7 +50,8 @@ void hark_call_end(struct hark_pending_call *pending, int result, hark_message *
         hark_map_remove(&calls->pending, &pending->node);
         hark_list_remove(&pending->link);
         hark_list_remove(&pending->sibling);
-        calls->n_pending--;
+        if (--calls->n_pending == 0 && calls->idle_chore)
+                hark_loop_queue_chore(calls->loop, calls->idle_chore);
         pending->result = result;
         pending->reply = reply;
         pending->is_over = true;

@@ -52,6 +52,7 @@ struct hark_calls {
         bool is_unstoppable; /* their user goes: no stream may be stopped any more */
         uint64_t last_id;
         uint32_t n_pending;
+        struct hark_task *idle_chore; /* queued when none is pending any more; may be NULL */
 };
 
 struct hark_pending_call {

@@ -56,9 +56,10 @@ static void finish(hark_request *request, enum hark_request_state state)
                 hark_calls_part(&request->children);
         if (!request->is_one_way)
                 hark_map_remove(&requests->by_id, &request->node);
-        requests->n_unfinished--;
         if (requests->conn)
                 hark_conn_release(requests->conn, request->charge);
+        if (--requests->n_unfinished == 0)
+                requests->on_idle(requests);
 }
 
 /* --- the end that is no answer ------------------------------------------------------------------ */

@@ -33,6 +33,8 @@ struct hark_requests {
         bool is_holding;
         uint32_t n_unfinished, limit;
         size_t n_kept; /* all that exist */
+        /* None is unfinished any more. */
+        void (*on_idle)(struct hark_requests *requests);
         /* A request is gone: the peer, which lives as long as they do, may go as well. */
         void (*on_request_freed)(struct hark_requests *requests);
 };

@@ -25,7 +25,7 @@ static chapter *const either[] = {
         test_policies, test_order,   test_priority, test_farewell, test_limits, test_quotas,
         test_identity, test_rules,   test_files,    test_groups,   test_return, test_outbox,
 };
-static chapter *const here[] = {test_hooks, test_removal};
+static chapter *const here[] = {test_hooks, test_drain, test_removal};
 static chapter *const apart[] = {test_order_in_flight, test_priority_apart, test_death,
                                  test_waiting,         test_waits,          test_hops};
 

@@ -63,6 +63,7 @@ chapter test_hops;
 
 /* here */
 chapter test_hooks;
+chapter test_drain;
 chapter test_removal;
 
 #endif

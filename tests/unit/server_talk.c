@@ -213,6 +213,18 @@ static int do_disconnect(struct server_talk *talk, const struct command *command
         return hark_peer_disconnect(talk->peer);
 }
 
+static void on_drained(int result, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        conversation_tell(&talk->conversation, "drained: %s", conversation_result(result));
+}
+
+static int do_drain(struct server_talk *talk, const struct command *command)
+{
+        return hark_server_drain(talk->server, (int)command->number, on_drained, talk);
+}
+
 static int do_unref(struct server_talk *talk, const struct command *command)
 {
         (void)command;
@@ -242,7 +254,7 @@ static const struct verb verbs[] = {
         {"reply", do_reply},           {"fail", do_fail},     {"let-go", do_let_go},
         {"publish", do_publish},       {"unref", do_unref},   {"room", do_room},
         {"disconnect", do_disconnect}, {"n-slow", do_n_slow}, {"push", do_push},
-        {"pause", do_pause},           {"resume", do_resume},
+        {"pause", do_pause},           {"resume", do_resume}, {"drain", do_drain},
 };
 
 static void run_verb(struct server_talk *talk, const struct verb *verb, struct command *command)

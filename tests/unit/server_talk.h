@@ -19,6 +19,7 @@
  *         pause N, resume N
  *         publish TOPIC [size=BYTES] [priority=P]
  *         disconnect, unref, room BYTES, n-slow
+ *         drain MS
  *
  * and what it is told:
  *
@@ -33,6 +34,7 @@
  *         drop: TOPIC COUNT
  *         relief
  *         slow: COUNT                                          of n-slow
+ *         drained: RESULT
  *         not done: RESULT                                     of a verb
  */
 

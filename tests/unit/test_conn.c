@@ -380,10 +380,10 @@ START_TEST(why_sending_failed_is_looked_for_in_what_came)
         talk_greet(&talk);
         talk.conversation.memory.send_error = -EPIPE;
         talk.conversation.memory.wanted = 0; /* what comes is not shown before it is looked for */
-        conversation_run(&talk.conversation, "> goaway status=14\n"
+        conversation_run(&talk.conversation, "> goaway status=7\n"
                                              "= send request #1 a\n"
                                              "! goaway after #0\n"
-                                             "! closed ECONNREFUSED\n"
+                                             "! closed EACCES\n"
                                              "< closed\n");
         talk_end(&talk);
 }

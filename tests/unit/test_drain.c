@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+
+/* A server that drains, as one of its clients sees it. */
+
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "server_talk.h"
+
+START_TEST(who_has_nothing_left_is_shown_out)
+{
+        server_talk("= drain 10000\n"
+                    "< goaway status=14\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_was_asked_is_answered)
+{
+        server_talk("> request #1 keep.a\n"
+                    "> request #2 one-way keep.b\n"
+                    "! keep 1: keep.a 0\n"
+                    "! keep 2: keep.b 0 one-way\n"
+                    "= drain 10000\n"
+                    "< goaway #2 status=14\n"
+                    "= reply 1 size=3\n"
+                    "< reply #1 \"abc\"\n"
+                    "= let-go 2\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_comes_behind_the_goodbye_is_not_handled)
+{
+        server_talk("> request #1 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 10000\n"
+                    "< goaway #1 status=14\n"
+                    "> request #2 echo\n"
+                    "> request #3 one-way keep.b\n"
+                    "> subscribe #1 a\n"
+                    "< subscribed #1 status=14 text=\"the server is going away\"\n"
+                    "= reply 1\n"
+                    "< reply #1\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_an_urgent_one_overtook_is_handled)
+{
+        server_talk("> request #2 priority=7 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 10000\n"
+                    "< goaway #2 status=14\n"
+                    "> request #1 keep.b\n"
+                    "! keep 2: keep.b 0\n"
+                    "= reply 1\n"
+                    "< reply #2 priority=7\n"
+                    "= reply 2\n"
+                    "< reply #1\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_was_published_before_arrives_and_nothing_after)
+{
+        server_talk("> subscribe #1 a\n"
+                    "< subscribed #1 priority=7\n"
+                    "= publish a size=1\n"
+                    "= publish a size=2\n"
+                    "= drain 10000\n"
+                    "= publish a size=3\n"
+                    "< publish #1 to=1 sequence=1 a \"a\"\n"
+                    "< publish #2 to=1 sequence=2 a \"ab\"\n"
+                    "< goaway status=14\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(output_leaves_before_the_end)
+{
+        server_talk("> subscribe #1 a\n"
+                    "< subscribed #1 priority=7\n"
+                    "= room 0\n"
+                    "= publish a size=100\n"
+                    "= drain 10000\n"
+                    "= room 100000\n"
+                    "< publish #1 to=1 sequence=1 size=100 a\n"
+                    "< goaway status=14\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(a_client_that_cancels_or_goes_holds_up_nothing)
+{
+        server_talk("> request #1 keep.a\n"
+                    "> request #2 keep.b\n"
+                    "! keep 1: keep.a 0\n"
+                    "! keep 2: keep.b 0\n"
+                    "= drain 10000\n"
+                    "< goaway #2 status=14\n"
+                    "> cancel #1\n"
+                    "! cancel 1: ECANCELED\n"
+                    "> reset\n"
+                    "< closed\n"
+                    "! cancel 2: ECONNRESET\n"
+                    "! leave: ECONNRESET\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_is_not_done_in_time_is_cut_off)
+{
+        server_talk("> request #1 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 0\n"
+                    "< goaway #1 status=14\n"
+                    "< closed\n"
+                    "! cancel 1: ECANCELED\n"
+                    "! leave: ECANCELED\n"
+                    "! drained: ETIMEDOUT\n");
+}
+END_TEST
+
+START_TEST(output_that_does_not_leave_in_time_is_cut_off)
+{
+        server_talk("> subscribe #1 a\n"
+                    "< subscribed #1 priority=7\n"
+                    "= room 0\n"
+                    "= publish a size=100\n"
+                    "= drain 0\n"
+                    "< closed\n"
+                    "! leave: ECANCELED\n"
+                    "! drained: ETIMEDOUT\n");
+}
+END_TEST
+
+START_TEST(letting_go_ends_it)
+{
+        server_talk("> request #1 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 10000\n"
+                    "< goaway #1 status=14\n"
+                    "= unref\n"
+                    "< closed\n"
+                    "! cancel 1: ECANCELED\n"
+                    "! leave: ECANCELED\n"
+                    "! drained: ECANCELED\n");
+}
+END_TEST
+
+START_TEST(a_server_drains_once)
+{
+        server_talk("> request #1 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 10000\n"
+                    "= drain 10000\n"
+                    "! not done: EALREADY\n"
+                    "< goaway #1 status=14\n"
+                    "= reply 1\n"
+                    "< reply #1\n"
+                    "< closed\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n"
+                    "= drain 10000\n"
+                    "! not done: EALREADY\n");
+}
+END_TEST
+
+START_TEST(who_is_shown_out_meanwhile_is_said_goodbye_to_once)
+{
+        server_talk("> request #1 keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= drain 10000\n"
+                    "< goaway #1 status=14\n"
+                    "= disconnect\n"
+                    "< closed\n"
+                    "! cancel 1: ECANCELED\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(who_was_not_let_in_yet_is_refused)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, true);
+        conversation_run(&talk.conversation, ""); /* the port opens */
+        conversation_run(&talk.conversation,
+                         "= drain 10000\n"
+                         "< goaway status=14 text=\"the server is going away\"\n"
+                         "< closed\n"
+                         "! drained: 0\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
+static void never_called(int result, void *userdata)
+{
+        (void)userdata;
+        ck_abort_msg("drained: %d", result);
+}
+
+START_TEST(arguments_are_checked)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, false);
+        ck_assert_int_eq(hark_server_drain(NULL, 0, never_called, NULL), -EINVAL);
+        ck_assert_int_eq(hark_server_drain(talk.server, -1, never_called, NULL), -EINVAL);
+        ck_assert_int_eq(hark_server_drain(talk.server, 0, NULL, NULL), -EINVAL);
+        server_talk_end(&talk);
+}
+END_TEST
+
+FIXTURE_MAIN("drain", who_has_nothing_left_is_shown_out, what_was_asked_is_answered,
+             what_comes_behind_the_goodbye_is_not_handled, what_an_urgent_one_overtook_is_handled,
+             what_was_published_before_arrives_and_nothing_after, output_leaves_before_the_end,
+             a_client_that_cancels_or_goes_holds_up_nothing, what_is_not_done_in_time_is_cut_off,
+             output_that_does_not_leave_in_time_is_cut_off, letting_go_ends_it,
+             a_server_drains_once, who_is_shown_out_meanwhile_is_said_goodbye_to_once,
+             who_was_not_let_in_yet_is_refused, arguments_are_checked)
