@@ -146,6 +146,7 @@ struct hark_conn {
         bool has_heard; /* something came, or was read there, since the last look of ping_timer */
         bool is_ping_out;
         struct hark_charge received; /* charged and not released */
+        unsigned n_waiting;          /* messages that have come and wait for a callback's turn */
         uint32_t next_id;            /* of messages we send, all types alike */
         uint32_t last_request_id;    /* highest that came */
         int ping_ms;
@@ -242,6 +243,19 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
 
 /* The other side broke the protocol in a way only its role could see: says why and closes. */
 void hark_conn_break(struct hark_conn *conn, const char *why);
+
+/* A message that has come waits for its callback's turn; it has had it, or will not. Where many do,
+ * the connection is not read until they have, so that who sends faster than callbacks run is slowed
+ * down, and not refused. */
+static inline void hark_conn_wait_for_turn(struct hark_conn *conn)
+{
+        conn->n_waiting++;
+}
+
+static inline void hark_conn_had_turn(struct hark_conn *conn)
+{
+        conn->n_waiting--;
+}
 
 /* What was received has been dealt with. */
 void hark_conn_release(struct hark_conn *conn, struct hark_charge charge);

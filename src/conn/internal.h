@@ -40,6 +40,9 @@ int hark_conn_fail(struct hark_conn *conn, int error, const char *why);
 /* Decides about every message that begins and ends. */
 extern const struct hark_reader_ops hark_conn_reader_ops;
 
+/* Reads what is there, unless too much waits for its turn already. */
+void hark_conn_read_turn(struct hark_conn *conn);
+
 /* One read. 1: there may be more; 0: that was all for now, or it is closed. */
 int hark_conn_read_some(struct hark_conn *conn, size_t *n_read);
 

@@ -15,6 +15,9 @@
 /* How many messages full of fds one peer may make us hold: they come from our table of them. */
 #define RECEIVED_MESSAGES_OF_FDS 2
 
+/* So many messages wait for their turn before a connection is not read any more. */
+#define MAX_WAITING 64
+
 /* Bytes read from one connection before the others have their turn. */
 #define READ_TURN (1024 * 1024)
 
@@ -365,6 +368,24 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
                 return 0;
         /* A stream that did not fill the buffer is empty; asking it again would cost a system call. */
         return !is_stream || (size_t)n == target_size + HARK_SCRATCH_SIZE;
+}
+
+/* Callbacks that a wait holds back do not hold up reading: what it waits for must get through. */
+static bool is_behind(const struct hark_conn *conn)
+{
+        return conn->n_waiting >= MAX_WAITING && !hark_loop_is_holding(conn->loop);
+}
+
+void hark_conn_read_turn(struct hark_conn *conn)
+{
+        size_t n_read = 0;
+
+        if (conn->state == HARK_CONN_CLOSED || !conn->port->is_open)
+                return;
+        hark_conn_ref(conn);
+        while (n_read < READ_TURN && !is_behind(conn) && hark_conn_read_some(conn, &n_read) > 0)
+                ;
+        hark_conn_unref(conn);
 }
 
 bool hark_conn_look(struct hark_conn *conn)

@@ -222,6 +222,7 @@ static void run_publication(struct hark_task *task)
 
         if (peer->server && peer->is_admitted)
                 pass_on(peer, publication);
+        hark_conn_had_turn(publication->conn);
         hark_conn_release(publication->conn, publication->charge);
         hark_conn_unref(publication->conn);
         hark_message_unref(publication->message);
@@ -251,6 +252,7 @@ static void take_publication(hark_peer *peer, struct hark_received *received)
                                             .message = received->message,
                                             .charge = received->charge,
                                             .id = received->header->id};
+        hark_conn_wait_for_turn(peer->conn);
         peer->requests.n_kept++;
         peer->n_publications++;
         hark_task_init(&publication->task, run_publication, peer->server);

@@ -265,6 +265,11 @@ int hark_loop_wait(hark_loop *loop, const bool *is_over, const struct hark_poll 
         return r;
 }
 
+bool hark_loop_is_holding(const hark_loop *loop)
+{
+        return loop->is_holding;
+}
+
 void hark_loop_set_spin(hark_loop *loop, int spin_us)
 {
         if (spin_us > loop->poll.spin_us)

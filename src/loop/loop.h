@@ -125,6 +125,9 @@ void hark_loop_queue_chore(hark_loop *loop, struct hark_task *task);
  */
 void hark_loop_run_callbacks_of(hark_loop *loop, const void *owner);
 
+/* Whether a wait holds callbacks back. */
+bool hark_loop_is_holding(const hark_loop *loop);
+
 /* Whether a callback of this loop is running now, also while it waits. */
 bool hark_loop_is_in_callback(const hark_loop *loop);
 

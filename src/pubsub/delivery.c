@@ -63,6 +63,8 @@ static void free_delivery(struct hark_delivery *delivery)
 {
         struct hark_pool *pool = hark_loop_block_pool(delivery->conn->loop);
 
+        if (delivery->message)
+                hark_conn_had_turn(delivery->conn);
         hark_message_unref(delivery->message);
         hark_conn_release(delivery->conn, delivery->charge);
         hark_conn_unref(delivery->conn);
@@ -200,7 +202,6 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
 
         if (received->message)
                 delivery = new_delivery(subscription, received->header->priority);
-
         if (!delivery)
                 return false;
         subscription->open_gap = NULL;
@@ -213,6 +214,7 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
                 .sequence = sequence,
                 .is_repeated = received->header->flags & HARK_FLAG_REPEATED,
         };
+        hark_conn_wait_for_turn(delivery->conn);
         queue_delivery(delivery);
         return true;
 }

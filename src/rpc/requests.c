@@ -82,6 +82,8 @@ static void end_request(hark_request *request, int reason)
         request->reason = reason;
         hark_calls_end_children(&request->children, hark_request_end_of_children(reason));
         if (!had_turn) {
+                if (request->requests->conn)
+                        hark_conn_had_turn(request->requests->conn);
                 hark_task_cancel(&request->turn);
                 hark_request_unref(request);
         } else if (request->events.on_cancel) {
@@ -240,6 +242,8 @@ static void take_turn(struct hark_task *task)
                 methods ? hark_methods_find(methods, request->message->name) : NULL;
 
         request->state = HARK_REQUEST_OPEN;
+        if (request->requests->conn)
+                hark_conn_had_turn(request->requests->conn);
         if (method)
                 run_handler(request, method);
         else
@@ -292,6 +296,7 @@ static void add_request(struct hark_requests *requests, hark_request *request)
         if (!request->is_one_way && request->asker_waits)
                 hark_list_push_back(hark_loop_waiting_askers(requests->loop), &request->asker_link);
         hark_timer_start(requests->loop, &request->deadline, request->deadline_ns, on_deadline);
+        hark_conn_wait_for_turn(requests->conn);
         hark_requests_queue(requests, &request->turn);
 }
 

@@ -9,6 +9,7 @@
 
 #define N_IN_FLIGHT 500
 #define N_LARGE     100
+#define N_SENT      4000
 #define LARGE       ((size_t)60000)
 
 /* Answers to calls that are as urgent as can be, each of which asks again. */
@@ -63,7 +64,35 @@ START_TEST(calls_that_never_cease_to_be_urgent_let_others_through)
 }
 END_TEST
 
-CHAPTER(test_priority, calls_that_never_cease_to_be_urgent_let_others_through)
+static void count_refusal(hark_client *client, const char *method, int status,
+                          const hark_message *message, void *userdata)
+{
+        (void)client, (void)method, (void)status, (void)message;
+        ++*(unsigned *)userdata;
+}
+
+/* More comes at once than a turn of callbacks deals with, again and again: then it waits where it was
+ * sent, before it exceeds the limits here. */
+START_TEST(who_sends_faster_than_handlers_run_is_not_refused_for_it)
+{
+        static const uint8_t bytes[300];
+        unsigned n_refused = 0;
+        struct hark_client_params params = {.on_refused = count_refusal, .userdata = &n_refused};
+        struct rig rig;
+
+        rig_serve(&rig, NULL);
+        rig.client = rig_connect(&rig, &params);
+        for (int i = 0; i < N_SENT; i++)
+                kit_assert_good(hark_send(rig.client, "echo", hark_bytes(bytes, sizeof(bytes))));
+        while (rig_count(&rig, "echoed") + n_refused < N_SENT)
+                ;
+        ck_assert_uint_eq(n_refused, 0);
+        rig_end(&rig);
+}
+END_TEST
+
+CHAPTER(test_priority, calls_that_never_cease_to_be_urgent_let_others_through,
+        who_sends_faster_than_handlers_run_is_not_refused_for_it)
 
 /* --- what has come, or waits, at this end ------------------------------------------------------------- */
 
