@@ -228,6 +228,28 @@ START_TEST(a_call_to_a_server_of_the_same_loop_is_a_circle)
 }
 END_TEST
 
+/* By a client on another loop of the same thread; the two were run by turns until it was connected. */
+START_TEST(a_call_to_a_server_of_the_same_thread_is_a_circle)
+{
+        hark_message *reply = NULL;
+        hark_loop *loop = NULL;
+        hark_client *sleeper;
+        struct house house;
+
+        build_and_enter(&house);
+        kit_assert_good(hark_loop_new(&loop));
+        sleeper = rig_connect_sleeper(&house.rig, loop);
+        kit_assert_result(hark_call(sleeper, "count", HARK_NOTHING, HARK_FOREVER, &reply),
+                          HARK_CIRCLE);
+        ck_assert_str_eq(hark_reason(HARK_CIRCLE, reply),
+                         "the call would wait for itself: conformance -> conformance");
+        hark_message_unref(reply);
+        hark_client_unref(sleeper);
+        hark_loop_unref(loop);
+        tear_down(&house);
+}
+END_TEST
+
 START_TEST(what_is_published_must_have_a_name)
 {
         struct hark_payload failure = {.status = 5};
@@ -305,6 +327,7 @@ END_TEST
 
 CHAPTER(test_hooks, a_peer_keeps_what_its_server_gives_it, a_kept_request_keeps_its_peer,
         what_is_published_before_a_refusal_does_not_reach_the_refused, a_method_can_be_taken_back,
-        a_call_to_a_server_of_the_same_loop_is_a_circle, what_is_published_must_have_a_name,
+        a_call_to_a_server_of_the_same_loop_is_a_circle,
+        a_call_to_a_server_of_the_same_thread_is_a_circle, what_is_published_must_have_a_name,
         letting_go_of_a_server_tells_all_before_it_returns,
         a_server_s_last_answer_arrives_and_no_handler_runs_after_it)

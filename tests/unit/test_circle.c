@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/instance.h"
 #include "endpoint/client.h"
 #include "frame_text.h"
@@ -394,22 +395,23 @@ END_TEST
 
 /* --- before the hello ----------------------------------------------------------------------------------------- */
 
-/* Whom this end asks says only meanwhile who it is: the one that waits for us. */
+/* Whom this end has connected to, and asks; it says something while that call waits. */
 struct stranger {
         struct circle circle;
         struct hark_conn *conn;
         hark_client *client;
         struct hark_io io;
+        const char *line; /* what it says then */
 };
 
-static void say_hello(struct hark_io *io, uint32_t events)
+static void say_line(struct hark_io *io, uint32_t events)
 {
         struct stranger *stranger = hark_container_of(io, struct stranger, io);
 
         (void)events;
         hark_io_stop(io);
         close(io->fd);
-        say(&stranger->circle.memory, "hello instance=18446744073709551615 tester");
+        say(&stranger->circle.memory, stranger->line);
         hark_conn_look(stranger->conn);
 }
 
@@ -420,7 +422,7 @@ static void on_call_out(hark_request *request, void *userdata)
         int r;
 
         ck_assert_int_eq(hark_io_start(stranger->circle.talk.conversation.loop, &stranger->io,
-                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, say_hello),
+                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, say_line),
                          0);
         r = hark_call(stranger->client, "x", HARK_NOTHING, SHORT_MS, &reply);
         tell_end(&stranger->circle, r, reply);
@@ -445,7 +447,7 @@ static void connect_to_stranger(struct stranger *stranger)
 
 START_TEST(who_is_told_late_who_it_waits_for_gives_way_then)
 {
-        struct stranger stranger;
+        struct stranger stranger = {.line = "hello instance=18446744073709551615 tester"};
 
         begin(&stranger.circle, NULL, NULL, "hello instance=18446744073709551615 tester");
         ck_assert_int_eq(
@@ -465,10 +467,57 @@ START_TEST(who_is_told_late_who_it_waits_for_gives_way_then)
 }
 END_TEST
 
-FIXTURE_MAIN("circle", who_is_told_late_who_it_waits_for_gives_way_then,
-             who_waits_for_us_is_not_asked, who_waits_further_back_is_not_asked_either,
-             who_does_not_wait_is_asked, a_chain_is_not_longer_than_sixteen,
-             a_chain_that_came_longer_is_refused,
+/* All that has left to the stranger, in lines. */
+static void read_all(struct stranger *stranger, char *text, size_t room)
+{
+        const struct memory_bytes *outgoing = &stranger->circle.memory.outgoing;
+        size_t size = 0, used = 0;
+
+        while (size < outgoing->size) {
+                const uint8_t *bytes = outgoing->bytes + size;
+                char line[FRAME_LINE_SIZE];
+
+                used += (size_t)snprintf(text + used, room - used, "%s\n",
+                                         frame_to_text(bytes, line));
+                size += HARK_HEADER_SIZE + hark_align8(hark_load32(bytes + 4));
+        }
+}
+
+START_TEST(the_end_that_connected_does_not)
+{
+        struct stranger stranger = {.line = "request #2 waits echo"};
+        struct conversation *conversation = &stranger.circle.talk.conversation;
+        char text[1024];
+        hark_peer *peer;
+
+        begin(&stranger.circle, NULL, NULL, "hello tester");
+        ck_assert_int_eq(
+                hark_server_handle(stranger.circle.talk.server, "out", on_call_out, &stranger), 0);
+        connect_to_stranger(&stranger);
+        ck_assert_int_eq(
+                hark_peer_new(stranger.circle.talk.server, NULL, stranger.conn, "memory:", &peer),
+                0);
+        say(&stranger.circle.memory, "hello instance=5 stranger");
+        conversation_run(conversation, "> request #1 out\n"
+                                       "< reply #1\n"
+                                       "! end: ETIMEDOUT\n");
+        read_all(&stranger, text, sizeof(text));
+        ck_assert_str_eq(text, "hello priority=7 us\n"
+                               "request #1 waits timed x chain=\"-tester !us\"\n"
+                               "cancel #1 status=4\n"
+                               "reply #2\n");
+        hark_client_unref(stranger.client);
+        hark_conn_unref(stranger.conn);
+        memory_port_done(&stranger.circle.memory);
+        conversation_run(conversation, "! leave: ECANCELED\n");
+        server_talk_end(&stranger.circle.talk);
+}
+END_TEST
+
+FIXTURE_MAIN("circle", the_end_that_connected_does_not,
+             who_is_told_late_who_it_waits_for_gives_way_then, who_waits_for_us_is_not_asked,
+             who_waits_further_back_is_not_asked_either, who_does_not_wait_is_asked,
+             a_chain_is_not_longer_than_sixteen, a_chain_that_came_longer_is_refused,
              a_request_of_the_chain_that_is_waited_for_is_refused,
              a_request_of_another_chain_waits_for_its_turn,
              a_request_behind_one_who_did_not_wait_does_too, the_end_that_accepted_gives_way,

@@ -254,12 +254,12 @@ START_TEST(a_parent_that_is_answered_ends_nothing)
 }
 END_TEST
 
-/* Asked later, on behalf of the first request that was kept. */
-static void invoke_later(struct server_talk *talk)
+/* Asked later, on behalf of a request that was kept. */
+static void invoke_later(struct server_talk *talk, unsigned number)
 {
-        struct hark_payload payload = {.parent = talk->kept[1]};
+        struct hark_payload payload = {.parent = talk->kept[number]};
 
-        ck_assert_int_eq(hark_invoke(asker_of(talk->kept[1]), "later", payload, HARK_FOREVER,
+        ck_assert_int_eq(hark_invoke(asker_of(talk->kept[number]), "later", payload, HARK_FOREVER,
                                      on_end, talk, NULL),
                          0);
 }
@@ -271,7 +271,7 @@ START_TEST(a_kept_request_is_a_parent_outside_of_its_handler)
         begin(&talk, "tester");
         conversation_run(&talk.conversation, "> request #1 us=60000000 keep.a\n"
                                              "! keep 1: keep.a 0 timed\n");
-        invoke_later(&talk);
+        invoke_later(&talk, 1);
         conversation_run(&talk.conversation,
                          "< request #1 timed later chain=\"-tester -test_context\"\n"
                          "> cancel #1\n"
@@ -292,7 +292,7 @@ START_TEST(on_behalf_of_what_has_ended_nothing_is_sent)
                                              "! keep 1: keep.a 0\n"
                                              "> cancel #1\n"
                                              "! cancel 1: ECANCELED\n");
-        invoke_later(&talk);
+        invoke_later(&talk, 1);
         payload.parent = talk.kept[1];
         ck_assert_int_eq(hark_send(asker_of(talk.kept[1]), "later", payload), -ECANCELED);
         ck_assert_int_eq(hark_call(asker_of(talk.kept[1]), "later", payload, HARK_FOREVER, NULL),
@@ -302,6 +302,7 @@ START_TEST(on_behalf_of_what_has_ended_nothing_is_sent)
 }
 END_TEST
 
+/* The second request lies where the first one lay. */
 START_TEST(a_parent_may_go_before_its_children)
 {
         struct server_talk talk;
@@ -309,13 +310,21 @@ START_TEST(a_parent_may_go_before_its_children)
         begin(&talk, "tester");
         conversation_run(&talk.conversation, "> request #1 keep.a\n"
                                              "! keep 1: keep.a 0\n");
-        invoke_later(&talk);
+        invoke_later(&talk, 1);
         conversation_run(&talk.conversation, "< request #1 later chain=\"-tester -test_context\"\n"
                                              "= reply 1\n"
                                              "= let-go 1\n"
                                              "< reply #1\n"
+                                             "> request #2 keep.b\n"
+                                             "! keep 2: keep.b 0\n");
+        invoke_later(&talk, 2);
+        conversation_run(&talk.conversation, "< request #2 later chain=\"-tester -test_context\"\n"
                                              "> reply #1\n"
-                                             "! end: 0\n");
+                                             "! end: 0\n"
+                                             "> cancel #2\n"
+                                             "< cancel #2\n"
+                                             "! end: ECANCELED\n"
+                                             "! cancel 2: ECANCELED\n");
         server_talk_end(&talk);
 }
 END_TEST
