@@ -15,7 +15,7 @@
 #include "rig.h"
 
 struct test_list {
-        const TTest *tests[256];
+        const TTest *tests[512];
         size_t n;
 };
 
