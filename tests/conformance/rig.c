@@ -459,6 +459,7 @@ void rig_mourn(struct rig *rig)
 
 void rig_kill(struct rig *rig)
 {
+        kit_assert(rig->pid > 0);
         kit_assert(kill(rig->pid, SIGKILL) == 0);
         rig_mourn(rig);
 }

@@ -252,6 +252,7 @@ struct service *service_new(hark_loop *loop, const struct wishes *wishes)
         offer(service, service_topics);
         offer(service, service_fds);
         offer(service, service_hops);
+        offer(service, service_streams);
         return service;
 }
 

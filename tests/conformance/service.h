@@ -49,6 +49,17 @@
  *         read_fds              the contents of the files that came along, one after the other
  *         give_fd TEXT          a file with this text in it
  *         publish_fd TOPIC TEXT a notification with such a file
+ *         items N SIZE STATUS   N items: their numbers from 1, padded to SIZE; then their number, or a
+ *                               failure; counts "pushed", and each time it was "held_up"
+ *         items_with_files N    the same, with each number in a file as well
+ *         push_and_forget       one item, and no answer; counts the result as "pushed_at_once"
+ *         collect               takes items, and answers with how many there were, how many of those
+ *                               stood at the place that their number says, and their size; counts
+ *                               them as "collected"
+ *         collect_one           answers at the first item
+ *         collect_later         the same, but takes none before go_on is called
+ *         collect_nothing       keeps the request, and takes none, until answer_it is called
+ *         mirror                sends back each item
  *         n_open                how many descriptors its process has
  */
 

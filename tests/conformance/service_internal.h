@@ -26,6 +26,7 @@ struct service {
         size_t n_counters;
         hark_request *kept[SERVICE_KEPT];
         size_t n_kept;
+        hark_request *stopped; /* the one with items that waits for go_on or answer_it */
         char log[SERVICE_LOG_SIZE];
         size_t log_size;
         hark_peer *peers[SERVICE_PEERS]; /* NULL: a free place */
@@ -45,6 +46,7 @@ extern const struct service_method service_peers[];
 extern const struct service_method service_topics[];
 extern const struct service_method service_fds[];
 extern const struct service_method service_hops[];
+extern const struct service_method service_streams[];
 
 /* name must be a literal. */
 void service_set(struct service *service, const char *name, long value);

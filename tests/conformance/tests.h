@@ -37,6 +37,8 @@ typedef void chapter(struct test_list *list);
 chapter test_calls;
 chapter test_answers;
 chapter test_endings;
+chapter test_streams;
+chapter test_feeds;
 chapter test_two_way;
 chapter test_topics;
 chapter test_slow;
