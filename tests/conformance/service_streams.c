@@ -173,7 +173,7 @@ static void on_item(hark_request *request, hark_message *item, void *userdata)
         consumer->n_items++;
         consumer->size += hark_message_size(item);
         /* A number and zeros are no text; with the NUL behind them they can be read all the same. */
-        consumer->n_in_order += atol(hark_message_data(item)) == consumer->n_items;
+        consumer->n_in_order += strtol(hark_message_data(item), NULL, 10) == consumer->n_items;
         service_set(consumer->service, "collected", consumer->n_items);
 }
 

@@ -266,6 +266,20 @@ the_worker_answers_from_its_threads_test() {
         equals "$(cat sum* | sort | uniq -c | tr -s ' ')" ' 20 294'
 }
 
+items_go_from_an_answer_into_a_question_test() {
+        start stream_server "unix:$PWD/stream"
+        equals "$(stream_client "$address")" 55
+        equals "$(stream_client "$address" 100000)" 5000050000
+        equals "$(stream_client "$address" 0)" 0
+}
+
+a_call_to_a_method_of_items_is_told_so_test() {
+        start stream_server "unix:$PWD/stream"
+        equals "$(robust "$address" demo.Sum '')" 0
+        status_is 1 robust "$address" demo.Count 3 2>complaint
+        contains "$(<complaint)" 'observed'
+}
+
 what_is_typed_into_poll_comes_back_from_epoll_test() {
         start embed_epoll "unix:$PWD/echo"
         local server=$pid
