@@ -21,7 +21,7 @@ verbs_are_offered_test() {
 }
 
 options_are_those_of_the_verb_test() {
-        equals "$(offers 'hark call --')" '--help --json --priority --repeat --timeout'
+        equals "$(offers 'hark call --')" '--help --json --priority --repeat --stream --timeout'
         equals "$(offers 'hark serve unix:/x --m')" '--method'
         equals "$(offers 'hark serve unix:/x --r')" '--report-only'
 }

@@ -6,18 +6,25 @@
 #include "client.h"
 #include "failure.h"
 #include "input.h"
+#include "stream.h"
 #include "text.h"
 #include "verb.h"
 
 struct call_options {
         int timeout_ms, priority, repeat;
-        bool is_json;
+        bool is_json, is_stream;
 };
 
 static const struct option_spec call_options[] = {
         OPTION_TIMEOUT(struct call_options, "for the reply; the first time, connecting included"),
         OPTION_JSON(struct call_options, "print each answer as a JSON object on one line"),
         OPTION_PRIORITY(struct call_options),
+        {
+                .name = "stream",
+                .help = "print the items of the answer as they come, one per line, before it",
+                .kind = OPTION_FLAG,
+                .offset = offsetof(struct call_options, is_stream),
+        },
         {
                 .name = "repeat",
                 .value = "N",
@@ -70,11 +77,14 @@ static void print_answer(int status, const hark_message *reply, bool is_json)
 }
 
 /* Returns an exit status. */
-static int call_once(hark_client *client, char **operands, const struct hark_payload *payload,
-                     int timeout_ms, bool is_json)
+static int call_once(const struct call_options *options, hark_client *client, char **operands,
+                     const struct hark_payload *payload, int timeout_ms)
 {
+        bool is_json = options->is_json;
         hark_message *reply = NULL;
-        int r = hark_call(client, operands[1], *payload, timeout_ms, &reply);
+        int r = options->is_stream
+                        ? stream_call(client, operands[1], *payload, timeout_ms, is_json, &reply)
+                        : hark_call(client, operands[1], *payload, timeout_ms, &reply);
 
         if (r >= 0)
                 print_answer(r, reply, is_json);
@@ -91,7 +101,7 @@ static int call_often(const struct call_options *options, hark_client *client, c
         int r = EXIT_GOOD;
 
         for (int i = 0; i < options->repeat && r == EXIT_GOOD && !ferror(stdout); i++) {
-                r = call_once(client, operands, payload, timeout_ms, options->is_json);
+                r = call_once(options, client, operands, payload, timeout_ms);
                 timeout_ms = options->timeout_ms;
         }
         return r;
@@ -122,7 +132,9 @@ const struct verb verb_call = {
         .operands = "ADDRESS METHOD [DATA|@FILE|-]",
         .summary = "Call a method and print its reply",
         .details = INPUT_HELP "The reply is printed byte for byte; on a terminal a line end "
-                              "follows where it lacks one.\n",
+                              "follows where it lacks one.\n"
+                              "With --stream each item of the answer is a line, escaped as\n"
+                              "hark sub does it.\n",
         .example = "  hark call unix:/tmp/t upper hello\n",
         .min_operands = 2,
         .max_operands = 3,

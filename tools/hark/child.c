@@ -27,8 +27,8 @@
 
 /* A descriptor that the loop watches. */
 struct watched {
-        int fd; /* -1: closed */
-        uint64_t id;
+        int fd;      /* -1: closed */
+        uint64_t id; /* 0: not watched just now */
 };
 
 struct child {
@@ -42,13 +42,16 @@ struct child {
         const char *unwritten;
         size_t unwritten_size;
 
-        char *bytes; /* what it has put out */
+        char *bytes; /* what it has put out; of lines what is not told yet */
         size_t size, capacity, max_output;
         int output_error;
+        bool is_stopped; /* no line is wanted, and so nothing is read */
+        bool is_at_end;  /* of the output, of which lines are not told yet */
 
         char error_text[CHILD_ERRORS_SIZE];
         size_t error_size;
 
+        child_on_line *on_line;
         child_on_end *on_end;
         void *userdata;
 };
@@ -57,7 +60,8 @@ static void close_watched(struct child *child, struct watched *watched)
 {
         if (watched->fd < 0)
                 return;
-        hark_loop_remove(child->loop, watched->id);
+        if (watched->id)
+                hark_loop_remove(child->loop, watched->id);
         close(watched->fd);
         watched->fd = -1;
 }
@@ -72,6 +76,11 @@ static void free_child(struct child *child)
                 hark_loop_remove(child->loop, child->kill_timer);
         free(child->bytes);
         free(child);
+}
+
+static int watch(struct child *child, struct watched *watched, uint32_t events, hark_on_fd *on_fd)
+{
+        return hark_loop_add_fd(child->loop, watched->fd, events, on_fd, child, &watched->id);
 }
 
 static ssize_t read_some(int fd, void *data, size_t size)
@@ -139,8 +148,10 @@ static void finish_if_over(struct child *child)
                 return;
         drain_errors(child);
         wait_for_process(child, &end.wait_status);
-        end.output = child->bytes;
-        end.output_size = child->size;
+        if (!child->on_line) {
+                end.output = child->bytes;
+                end.output_size = child->size;
+        }
         end.error = child->output_error;
         end.errors = child->error_text;
         child->on_end(&end, child->userdata);
@@ -201,6 +212,47 @@ static void give_up_output(struct child *child, int error)
         child_kill(child);
 }
 
+/* Tells lines until there is none, or none is wanted. */
+static void tell_lines(struct child *child)
+{
+        size_t told = 0;
+        int r = 0;
+
+        while (r == 0 && told < child->size) {
+                const char *line = child->bytes + told;
+                size_t left = child->size - told;
+                const char *end = memchr(line, '\n', left);
+
+                if (!end && !child->is_at_end)
+                        break;
+                r = child->on_line(line, end ? (size_t)(end - line) : left, child->userdata);
+                if (r == 0)
+                        told += end ? (size_t)(end - line) + 1 : left;
+        }
+        child->size -= told;
+        if (told > 0)
+                memmove(child->bytes, child->bytes + told, child->size);
+        child->is_stopped = r == -EAGAIN;
+        if (r != 0 && r != -EAGAIN)
+                give_up_output(child, r);
+        else if (child->is_at_end && child->size == 0)
+                close_watched(child, &child->output);
+}
+
+/* Whether the output is watched follows from whether more of it is wanted. */
+static void watch_output(struct child *child);
+
+/* More has come, or the end. */
+static void take_output(struct child *child)
+{
+        if (child->on_line && child->output.fd >= 0) {
+                tell_lines(child);
+                watch_output(child);
+        } else if (child->is_at_end) {
+                close_watched(child, &child->output);
+        }
+}
+
 static void on_output(int fd, uint32_t events, void *userdata)
 {
         struct child *child = userdata;
@@ -213,10 +265,32 @@ static void on_output(int fd, uint32_t events, void *userdata)
                 return;
         if (n > 0)
                 child->size += (size_t)n;
+        child->is_at_end = n <= 0;
         if (n == -ENOMEM || child->size > child->max_output)
                 give_up_output(child, n == -ENOMEM ? -ENOMEM : -EMSGSIZE);
-        else if (n <= 0)
-                close_watched(child, &child->output);
+        else
+                take_output(child);
+        finish_if_over(child);
+}
+
+static void watch_output(struct child *child)
+{
+        bool is_wanted = child->output.fd >= 0 && !child->is_stopped && !child->is_at_end;
+
+        if (!is_wanted && child->output.id && child->output.fd >= 0) {
+                hark_loop_remove(child->loop, child->output.id);
+                child->output.id = 0;
+        } else if (is_wanted && !child->output.id) {
+                if (watch(child, &child->output, EPOLLIN, on_output) != 0)
+                        give_up_output(child, -ENOMEM);
+        }
+}
+
+void child_resume(struct child *child)
+{
+        if (!child->is_stopped)
+                return;
+        take_output(child);
         finish_if_over(child);
 }
 
@@ -242,21 +316,34 @@ static void on_grace_over(void *userdata)
         finish_if_over(child);
 }
 
+static int drop_line(const char *line, size_t size, void *userdata)
+{
+        (void)line;
+        (void)size;
+        (void)userdata;
+        return 0;
+}
+
+/* What is left of them is read to its end, for which on_end waits. */
+static void drop_lines(struct child *child)
+{
+        child->on_line = drop_line;
+        child->is_stopped = child->is_at_end = false;
+        watch_output(child);
+}
+
 void child_kill(struct child *child)
 {
         if (child->is_killed)
                 return;
         child->is_killed = true;
+        if (child->on_line)
+                drop_lines(child);
         close_watched(child, &child->input);
         kill(-child->pid, SIGTERM);
         if (hark_loop_add_timer(child->loop, GRACE_MS, 0, on_grace_over, child,
                                 &child->kill_timer) != 0)
                 kill(-child->pid, SIGKILL);
-}
-
-static int watch(struct child *child, struct watched *watched, uint32_t events, hark_on_fd *on_fd)
-{
-        return hark_loop_add_fd(child->loop, watched->fd, events, on_fd, child, &watched->id);
 }
 
 static int watch_all(struct child *child)
@@ -312,6 +399,7 @@ int child_start(hark_loop *loop, const struct child_params *params, struct child
         child->unwritten = params->input;
         child->unwritten_size = params->input_size;
         child->max_output = params->max_output;
+        child->on_line = params->on_line;
         child->on_end = params->on_end;
         child->userdata = params->userdata;
         r = start(child, params);

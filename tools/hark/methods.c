@@ -30,6 +30,7 @@ struct method {
         struct methods *owner;
         char *name; /* may be a filter */
         const char *command;
+        bool is_stream;
         SLIST_ENTRY(method) link;
 };
 
@@ -94,7 +95,11 @@ static void answer_failure(struct job *job, const struct child_end *end)
 
 static void answer(struct job *job, const struct child_end *end)
 {
-        if (end->error == -EMSGSIZE)
+        if (end->error == -EMSGSIZE && job->method->is_stream)
+                fail(job, HARK_REPLY_TOO_LARGE, "the command put out a line that is too long");
+        else if (end->error == -EOPNOTSUPP)
+                fail(job, -EOPNOTSUPP, hark_reason(HARK_NEEDS_OBSERVE, NULL));
+        else if (end->error == -EMSGSIZE)
                 fail(job, HARK_REPLY_TOO_LARGE, "the command put out more than 16 MiB");
         else if (end->error != 0)
                 fail(job, HARK_RESOURCE_EXHAUSTED, "no memory for what the command put out");
@@ -120,6 +125,24 @@ static void on_end(const struct child_end *end, void *userdata)
         start_waiting(methods);
 }
 
+/* Whoever expects no answer expects no items. */
+static int on_line(const char *line, size_t size, void *userdata)
+{
+        struct job *job = userdata;
+        int r = hark_push(job->request, hark_bytes(line, size));
+
+        return r == -EOPNOTSUPP && hark_request_is_one_way(job->request) ? 0 : r;
+}
+
+static void on_room(hark_request *request, void *userdata)
+{
+        struct job *job = userdata;
+
+        (void)request;
+        if (job->child)
+                child_resume(job->child);
+}
+
 static int start_command(struct job *job)
 {
         hark_message *message = hark_request_message(job->request);
@@ -128,6 +151,7 @@ static int start_command(struct job *job)
                 .input = hark_message_data(message),
                 .input_size = hark_message_size(message),
                 .max_output = MAX_OUTPUT,
+                .on_line = job->method->is_stream ? on_line : NULL,
                 .on_end = on_end,
                 .userdata = job,
         };
@@ -191,6 +215,8 @@ static int watch_request(struct job *job)
 {
         struct hark_request_events events = {.on_cancel = on_cancel};
 
+        if (job->method->is_stream)
+                events.on_room = on_room;
         if (hark_request_is_one_way(job->request))
                 return 0;
         return hark_request_watch(job->request, &events, job);
@@ -239,7 +265,7 @@ int methods_new(hark_loop *loop, int max_running, struct methods **ret_methods)
 }
 
 int methods_offer(struct methods *methods, hark_server *server, const char *name, size_t name_size,
-                  const char *command)
+                  const char *command, bool is_stream)
 {
         struct method *method = calloc(1, sizeof(*method));
 
@@ -247,6 +273,7 @@ int methods_offer(struct methods *methods, hark_server *server, const char *name
                 return -ENOMEM;
         method->owner = methods;
         method->command = command;
+        method->is_stream = is_stream;
         SLIST_INSERT_HEAD(&methods->list, method, link);
         method->name = strndup(name, name_size);
         if (!method->name)

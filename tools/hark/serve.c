@@ -16,7 +16,7 @@
 #include "verb.h"
 
 struct serve_options {
-        struct option_texts methods, rules;
+        struct option_texts methods, streams, rules;
         int jobs;
         bool has_echo, is_hub, only_reports, is_verbose;
 };
@@ -28,6 +28,13 @@ static const struct option_spec serve_options[] = {
                 .help = "offer a shell command as method NAME; any number of times",
                 .kind = OPTION_TEXTS,
                 .offset = offsetof(struct serve_options, methods),
+        },
+        {
+                .name = "stream",
+                .value = "NAME=COMMAND",
+                .help = "the same, with an item of the answer for each line that it puts out",
+                .kind = OPTION_TEXTS,
+                .offset = offsetof(struct serve_options, streams),
         },
         {
                 .name = "echo",
@@ -141,19 +148,21 @@ static void on_echo(hark_request *request, void *userdata)
         hark_reply(request, hark_message_payload(hark_request_message(request)));
 }
 
-static int offer_method(struct serve *serve, const char *text)
+static int offer_method(struct serve *serve, const char *text, bool is_stream)
 {
+        const char *option = is_stream ? "--stream" : "--method";
         const char *equals = strchr(text, '=');
         int r;
 
         if (!equals || equals == text || equals[1] == '\0') {
-                complain("serve: --method takes NAME=COMMAND, not '%s'", text);
+                complain("serve: %s takes NAME=COMMAND, not '%s'", option, text);
                 return EXIT_USAGE;
         }
-        r = methods_offer(serve->methods, serve->server, text, (size_t)(equals - text), equals + 1);
+        r = methods_offer(serve->methods, serve->server, text, (size_t)(equals - text), equals + 1,
+                          is_stream);
         if (r == 0)
                 return EXIT_GOOD;
-        complain("serve: --method '%s': %s", text,
+        complain("serve: %s '%s': %s", option, text,
                  r == -EINVAL ? "the name must be tokens of A-Z a-z 0-9 _ - joined by dots, "
                                 "not beginning with hark.; it may be a filter with * and >"
                               : hark_reason(r, NULL));
@@ -169,7 +178,9 @@ static int offer_all(struct serve *serve)
                 return EXIT_REFUSED;
         }
         for (size_t i = 0; i < serve->options->methods.n_items && r == EXIT_GOOD; i++)
-                r = offer_method(serve, serve->options->methods.items[i]);
+                r = offer_method(serve, serve->options->methods.items[i], false);
+        for (size_t i = 0; i < serve->options->streams.n_items && r == EXIT_GOOD; i++)
+                r = offer_method(serve, serve->options->streams.items[i], true);
         return r;
 }
 
@@ -276,8 +287,10 @@ static int run_serve(const void *userdata, char **operands)
         struct serve serve = {.options = options, .addresses = operands, .status = EXIT_GOOD};
         int r;
 
-        if (options->methods.n_items == 0 && !options->has_echo && !options->is_hub) {
-                complain("serve: nothing to serve: give --method NAME=COMMAND, --echo or --hub");
+        if (options->methods.n_items + options->streams.n_items == 0 && !options->has_echo &&
+            !options->is_hub) {
+                complain("serve: nothing to serve: give --method NAME=COMMAND, --stream, --echo or "
+                         "--hub");
                 return EXIT_USAGE;
         }
         if (options->only_reports && options->rules.n_items == 0) {
@@ -316,6 +329,10 @@ const struct verb verb_serve = {
                 "status (or 1128 and the signal), with the text of its standard error. When the\n"
                 "caller's time is over, or it cancels or dies, the command is killed. Its\n"
                 "environment says HARK_METHOD, HARK_PEER and HARK_TIMEOUT_MS.\n"
+                "\n"
+                "With --stream each line is sent as it comes, no faster than the caller takes "
+                "them,\n"
+                "and the end of the command is the end of the answer; see hark call --stream.\n"
                 "\n"
                 "RULE is VERBS FILTER WHO...: call, subscribe, publish, with commas between, or "
                 "all;\n"
