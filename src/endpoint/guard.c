@@ -43,7 +43,7 @@ static bool is_id_taken(const hark_peer *peer, const struct hark_header *header)
                 return !(header->flags & HARK_FLAG_ONE_WAY) &&
                        hark_map_find(&peer->requests.by_id, header->id);
         case HARK_FRAME_SUBSCRIBE:
-                return hark_map_find(&peer->channel.by_id, header->id);
+                return hark_conn_channel_has(&peer->channel, header->id);
         default:
                 return false;
         }

@@ -92,11 +92,6 @@ static int add_subscriber(struct hark_conn_channel *channel, const struct hark_r
         return 0;
 }
 
-static bool is_in_use(const struct hark_conn_channel *channel, uint32_t id)
-{
-        return hark_map_find(&channel->by_id, id) || hark_map_find(&channel->members.by_id, id);
-}
-
 static bool is_at_limit(const struct hark_conn_channel *channel)
 {
         return channel->by_id.n_nodes + channel->members.by_id.n_nodes >= channel->limit;
@@ -128,7 +123,7 @@ static void subscribe(struct hark_conn_channel *channel, const struct hark_recei
         bool is_member = hark_extension_find(received->extensions, HARK_EXTENSION_GROUP, &group);
         int r;
 
-        if (is_in_use(channel, header->id)) {
+        if (hark_conn_channel_has(channel, header->id)) {
                 hark_conn_break(channel->conn, "the id of a subscription that has not ended");
                 return;
         }
@@ -214,6 +209,11 @@ void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn 
                 .conn = conn, .topics = topics, .limit = limit, .owner = owner};
         hark_task_init(&channel->end_task, run_end, NULL);
         hark_members_init(&channel->members, conn, topics);
+}
+
+bool hark_conn_channel_has(const struct hark_conn_channel *channel, uint32_t id)
+{
+        return hark_map_find(&channel->by_id, id) || hark_map_find(&channel->members.by_id, id);
 }
 
 void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_received *received)

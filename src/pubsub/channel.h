@@ -51,6 +51,9 @@ struct hark_conn_channel {
 void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn *conn,
                             struct hark_topics *topics, uint32_t limit, const void *owner);
 
+/* Whether this is the number of a subscription that has not ended. */
+bool hark_conn_channel_has(const struct hark_conn_channel *channel, uint32_t id);
+
 /* subscribe, unsubscribe or ack has come. Takes over the message. */
 void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_received *received);
 

@@ -436,6 +436,34 @@ START_TEST(a_number_that_is_in_use_breaks_the_protocol_whatever_it_is_used_for)
 }
 END_TEST
 
+START_TEST(a_member_of_a_group_is_a_subscriber)
+{
+        talk_as(STRANGER, keepers, NULL,
+                "> subscribe #1 echo group=\"workers\"\n"
+                "< subscribed #1 status=7 " REFUSED(
+                        "subscribe to", "echo") "> subscribe #2 keep.a group=\"workers\"\n"
+                                                "< subscribed #2 priority=7\n"
+                                                "> subscribe #2 echo\n"
+                                                "< goaway status=3 text=\"the id of a subscription "
+                                                "that has not ended\"\n"
+                                                "< closed\n"
+                                                "! leave: EPROTO\n");
+}
+END_TEST
+
+START_TEST(what_belongs_to_a_refused_request_is_passed_over)
+{
+        talk_as(STRANGER, keepers, NULL,
+                "> request #1 feeds observes echo\n"
+                "> item #1 feed \"x\"\n"
+                "> item #1 feed end\n"
+                "> credit #1 status=1000\n"
+                "> cancel #1\n"
+                "< error #1 status=7 from-library " REFUSED("call", "echo") "> request #2 keep.a\n"
+                                                                            "! keep 1: keep.a 0\n");
+}
+END_TEST
+
 START_TEST(a_rule_holds_from_when_it_is_made)
 {
         static const char *const none[] = {NULL};
@@ -610,6 +638,7 @@ FIXTURE_MAIN("rules", a_rule_is_checked_and_what_is_wrong_is_named,
              a_method_that_is_not_there_is_refused_as_one_that_is, a_rule_to_publish_makes_no_hub,
              what_is_refused_counts_against_no_limit,
              a_number_that_is_in_use_breaks_the_protocol_whatever_it_is_used_for,
+             a_member_of_a_group_is_a_subscriber, what_belongs_to_a_refused_request_is_passed_over,
              a_rule_holds_from_when_it_is_made, a_wrong_rule_changes_nothing,
              a_refusal_does_not_overtake_the_hello,
              where_rules_only_report_what_they_refuse_is_logged_once_and_passes,
