@@ -106,7 +106,8 @@ typedef void hark_on_request(hark_request *request, void *userdata);
  * Offers a method.
  *
  * @param server must not be NULL
- * @param method a name, or a filter with `*` or `>`; the most specific match answers
+ * @param method a name, or a filter with `*` or `>`; the most specific match answers. Names that begin
+ *        with `hark.` are the library's own: no handler answers those, of a filter neither
  * @param on_request replaces who answered it before; NULL takes the method back
  * @param userdata handed to @p on_request
  * @return 0; -ENOENT: there was nothing to take back
@@ -173,7 +174,7 @@ HARK_API const char *hark_server_address(const hark_server *server, size_t index
  * that one is told of a gap.
  *
  * @param server must not be NULL
- * @param topic a name, as a method is
+ * @param topic a name, as a method is; not one that begins with `hark.`
  * @param payload borrowed until this returns
  * @return 0, also when nobody listens; -EMSGSIZE: above 1 GiB less 4 KiB; -EBADF, -EMFILE: its fds
  *         could not be duplicated; -ENOMEM: nobody got it. A subscriber that takes no message so

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "endpoint/peer.h"
 #include "endpoint/server.h"
+#include "names/name.h"
 
 #define REPORTS_MAX 64 /* for each peer: a rule that is missing shows in far fewer */
 
@@ -116,10 +117,10 @@ static void report(hark_peer *peer, const struct hark_wish *wish, const char *te
 
 /* --- refusing ---------------------------------------------------------------------------------- */
 
-static void refuse(hark_peer *peer, struct hark_received *received, const char *text)
+static void refuse(hark_peer *peer, struct hark_received *received, int status, const char *text)
 {
         hark_conn_refuse_message(peer->conn, received->header, (const char *)received->name.bytes,
-                                 received->name.size, HARK_PERMISSION_DENIED, text);
+                                 received->name.size, status, text);
         hark_conn_release(peer->conn, received->charge);
         hark_message_unref(received->message);
 }
@@ -142,14 +143,26 @@ static bool refuses(hark_peer *peer, struct hark_received *received, enum hark_v
         if (peer->server->params.rules_only_report)
                 report(peer, &wish, text);
         else
-                refuse(peer, received, text);
+                refuse(peer, received, HARK_PERMISSION_DENIED, text);
         return !peer->server->params.rules_only_report;
+}
+
+/* What the library alone may say. */
+static bool is_forged(const struct hark_received *received, unsigned verb)
+{
+        return verb == HARK_VERB_PUBLISH &&
+               hark_name_is_reserved((const char *)received->name.bytes, received->name.size);
 }
 
 bool hark_guard_refuses(hark_peer *peer, struct hark_received *received)
 {
         unsigned verb = verb_of(received);
 
+        if (is_forged(received, verb)) {
+                refuse(peer, received, HARK_INVALID_ARGUMENT,
+                       "names that begin with hark. are the library's own");
+                return true;
+        }
         if (verb == 0 || !peer->server || hark_rules_are_empty(&peer->server->rules) ||
             is_id_taken(peer, received->header))
                 return false;

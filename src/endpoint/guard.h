@@ -6,6 +6,9 @@
  * Holds one peer to its server's rules, in the gathering phase: what is refused costs no handler's
  * turn, and no memory.
  *
+ * Nobody may publish what begins with "hark.", whatever the rules say: who reads that shall know that the
+ * library said it.
+ *
  * Where rules only report, what they would refuse is logged once for each name of each peer, up to a
  * bound, and passes.
  */

@@ -13,6 +13,7 @@
 #include "base/payload.h"
 #include "conn/conn.h"
 #include "endpoint/peer.h"
+#include "names/name.h"
 
 #define DEFAULT_CONNECTIONS         4096
 #define DEFAULT_CONNECTIONS_PER_UID 256
@@ -306,7 +307,8 @@ const char *hark_server_address(const hark_server *server, size_t index)
 
 int hark_server_publish(hark_server *server, const char *topic, struct hark_payload payload)
 {
-        if (!server || !topic || hark_payload_check(&payload) < 0 || payload.status != 0)
+        if (!server || !topic || hark_payload_check(&payload) < 0 || payload.status != 0 ||
+            hark_name_is_reserved(topic, strlen(topic)))
                 return -EINVAL;
         /* The goodbye has ended the count of every subscription. */
         if (server->drain.is_on)

@@ -74,6 +74,11 @@ bool hark_filter_is_valid(const char *filter, size_t size)
         }
 }
 
+bool hark_name_is_reserved(const char *name, size_t size)
+{
+        return size >= 5 && memcmp(name, "hark.", 5) == 0;
+}
+
 bool hark_filter_covers(const char *wide, size_t wide_size, const char *narrow, size_t narrow_size)
 {
         for (;;) {

@@ -18,6 +18,9 @@
 bool hark_name_is_valid(const char *name, size_t size);
 bool hark_filter_is_valid(const char *filter, size_t size);
 
+/* Whether it begins with "hark.": such names are the library's own, whatever filters say. */
+bool hark_name_is_reserved(const char *name, size_t size);
+
 /*
  * Whether wide matches every name that narrow matches; both are valid filters. A `*` or `>` of narrow
  * stands for tokens without number, so no words of wide ever add up to it. That names have a greatest

@@ -60,7 +60,7 @@ int hark_methods_set(struct hark_methods *methods, const char *filter, hark_on_r
         size_t size = strlen(filter);
         struct hark_method *method;
 
-        if (!hark_filter_is_valid(filter, size))
+        if (!hark_filter_is_valid(filter, size) || hark_name_is_reserved(filter, size))
                 return -EINVAL;
         method = method_of(hark_tree_find(methods->tree, filter, size));
         if (!method)
@@ -76,5 +76,10 @@ int hark_methods_set(struct hark_methods *methods, const char *filter, hark_on_r
 
 const struct hark_method *hark_methods_find(const struct hark_methods *methods, const char *name)
 {
-        return method_of(hark_tree_best(methods->tree, name, strlen(name)));
+        size_t size = strlen(name);
+
+        /* Also from a handler of `>`. */
+        if (hark_name_is_reserved(name, size))
+                return NULL;
+        return method_of(hark_tree_best(methods->tree, name, size));
 }

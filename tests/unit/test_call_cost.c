@@ -103,6 +103,8 @@ static void on_end(hark_request *request, void *userdata)
         hark_loop_stop(userdata);
 }
 
+static const char *rule; /* of the server; NULL: it has none */
+
 static int serve(void *userdata)
 {
         hark_loop *loop = NULL;
@@ -113,6 +115,8 @@ static int serve(void *userdata)
         ck_assert_int_eq(hark_server_handle(server, "echo", on_echo, NULL), 0);
         ck_assert_int_eq(hark_server_handle(server, "counts", on_counts, NULL), 0);
         ck_assert_int_eq(hark_server_handle(server, "end", on_end, loop), 0);
+        if (rule)
+                ck_assert_int_eq(hark_server_allow(server, rule), 0);
         ck_assert_int_eq(hark_server_listen(server, address), 0);
         fixture_gate_open(userdata);
         ck_assert_int_eq(hark_loop_run(loop), 0);
@@ -146,7 +150,7 @@ static void assert_nothing_counted_at_the_server(hark_client *client)
         hark_message_unref(reply);
 }
 
-START_TEST(a_call_allocates_nothing_and_asks_the_kernel_for_nothing_else)
+static void count_calls(void)
 {
         struct fixture_gate is_listening = fixture_gate_new();
         hark_client *client = NULL;
@@ -168,6 +172,20 @@ START_TEST(a_call_allocates_nothing_and_asks_the_kernel_for_nothing_else)
         hark_client_unref(client);
         ck_assert_int_eq(fixture_wait_exit(server), 0);
 }
+
+START_TEST(a_call_allocates_nothing_and_asks_the_kernel_for_nothing_else)
+{
+        count_calls();
+}
 END_TEST
 
-FIXTURE_MAIN("call_cost", a_call_allocates_nothing_and_asks_the_kernel_for_nothing_else)
+/* Who the peer is was asked once. */
+START_TEST(neither_does_one_that_a_rule_allows)
+{
+        rule = "call > gid=4294967294 self";
+        count_calls();
+}
+END_TEST
+
+FIXTURE_MAIN("call_cost", a_call_allocates_nothing_and_asks_the_kernel_for_nothing_else,
+             neither_does_one_that_a_rule_allows)

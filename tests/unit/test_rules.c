@@ -295,6 +295,14 @@ START_TEST(a_long_rule_is_quoted_in_part)
 }
 END_TEST
 
+static void note_request(hark_request *request, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        conversation_tell(&talk->conversation, "noted: %s", hark_request_method(request));
+        hark_reply(request, HARK_NOTHING);
+}
+
 /* --- one peer ---------------------------------------------------------------------------------- */
 
 static void begin(struct server_talk *talk, const struct hark_server_params *params,
@@ -448,6 +456,37 @@ START_TEST(a_member_of_a_group_is_a_subscriber)
                                                 "that has not ended\"\n"
                                                 "< closed\n"
                                                 "! leave: EPROTO\n");
+}
+END_TEST
+
+START_TEST(names_of_the_library_are_nobody_else_s)
+{
+        static const char *const rules[] = {"all > anyone", NULL};
+        struct hark_server_params hub = {.is_hub = true};
+        struct server_talk talk;
+
+        begin(&talk, &hub, rules, STRANGER);
+        ck_assert_int_eq(hark_server_handle(talk.server, "hark.a", note_request, &talk), -EINVAL);
+        ck_assert_int_eq(hark_server_handle(talk.server, "hark.>", note_request, &talk), -EINVAL);
+        ck_assert_int_eq(hark_server_handle(talk.server, ">", note_request, &talk), 0);
+        ck_assert_int_eq(hark_server_publish(talk.server, "hark.a", HARK_NOTHING), -EINVAL);
+        conversation_run(&talk.conversation,
+                         "> request #1 hark.a\n"
+                         "> request #2 hark\n"
+                         "> request #3 harks.a\n"
+                         "> subscribe #4 >\n"
+                         "> publish #5 hark.a\n"
+                         "> publish #6 hark\n"
+                         "< subscribed #4 priority=7\n"
+                         "< error #5 status=3 from-library hark.a "
+                         "text=\"names that begin with hark. are the library's own\"\n"
+                         "< error #1 status=12 from-library text=\"no such method\"\n"
+                         "! noted: hark\n"
+                         "! noted: harks.a\n"
+                         "< reply #2\n"
+                         "< reply #3\n"
+                         "< publish #1 to=4 sequence=1 hark\n");
+        server_talk_end(&talk);
 }
 END_TEST
 
@@ -638,9 +677,9 @@ FIXTURE_MAIN("rules", a_rule_is_checked_and_what_is_wrong_is_named,
              a_method_that_is_not_there_is_refused_as_one_that_is, a_rule_to_publish_makes_no_hub,
              what_is_refused_counts_against_no_limit,
              a_number_that_is_in_use_breaks_the_protocol_whatever_it_is_used_for,
-             a_member_of_a_group_is_a_subscriber, what_belongs_to_a_refused_request_is_passed_over,
-             a_rule_holds_from_when_it_is_made, a_wrong_rule_changes_nothing,
-             a_refusal_does_not_overtake_the_hello,
+             names_of_the_library_are_nobody_else_s, a_member_of_a_group_is_a_subscriber,
+             what_belongs_to_a_refused_request_is_passed_over, a_rule_holds_from_when_it_is_made,
+             a_wrong_rule_changes_nothing, a_refusal_does_not_overtake_the_hello,
              where_rules_only_report_what_they_refuse_is_logged_once_and_passes,
              no_peer_makes_reports_without_end,
              the_network_is_open_only_by_a_rule_for_those_who_are_unknown,
