@@ -18,14 +18,16 @@ static void keep(struct service *service, hark_request *request)
         service_add(service, "kept", 1);
 }
 
-static void forget_kept(struct service *service, const hark_request *request)
+/* Whether it was kept, and is not any more: a cancel may be told of one that was let go of meanwhile. */
+static bool forget_kept(struct service *service, const hark_request *request)
 {
         for (size_t i = 0; i < service->n_kept; i++) {
                 if (service->kept[i] == request) {
                         service->kept[i] = service->kept[--service->n_kept];
-                        return;
+                        return true;
                 }
         }
+        return false;
 }
 
 static void on_cancel(hark_request *request, int reason, void *userdata)
@@ -35,8 +37,8 @@ static void on_cancel(hark_request *request, int reason, void *userdata)
         service_add(service, "cancelled", 1);
         service_set(service, "cancel_reason", reason);
         service_set(service, "late_reply", hark_reply(request, hark_text("late")));
-        forget_kept(service, request);
-        hark_request_unref(request);
+        if (forget_kept(service, request))
+                hark_request_unref(request);
 }
 
 static void keep_and_watch(hark_request *request, void *userdata)
