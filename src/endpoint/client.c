@@ -95,7 +95,9 @@ static void on_goaway(struct hark_conn *conn, uint32_t last_id, void *userdata)
         hark_client *client = userdata;
 
         (void)conn;
-        hark_calls_take_goaway(&client->calls, last_id);
+        /* Of an attempt that fails: what waits was not asked there. */
+        if (hark_client_is_connected(client))
+                hark_calls_take_goaway(&client->calls, last_id);
 }
 
 static void on_pong(struct hark_conn *conn, uint32_t id, void *userdata)

@@ -38,11 +38,12 @@
 struct hark_candidate {
         struct hark_address *address; /* owned */
         bool is_out;                  /* it refused for good */
+        struct hark_watch *watch;     /* for a server to come; NULL: there is none */
 };
 
 /*
  * The attempts to connect. A round tries each candidate once, one after the other at once; between
- * rounds there is a delay, which doubles.
+ * rounds there is a delay, which doubles; a long one while a watch would tell that somebody came.
  */
 struct hark_attempts {
         struct hark_candidate *candidates;
@@ -50,6 +51,8 @@ struct hark_attempts {
         size_t current;      /* the one that is tried, or that serves */
         size_t n_left;       /* of this round, the current one included */
         int delay_ms;        /* before the next round */
+        bool is_told;        /* of who comes, wherever nobody was in this round */
+        bool has_arrived;    /* somebody has come, who may not be ready yet */
         uint64_t opened_ns;
         bool is_waiting;            /* for the first connection, by wait_ms */
         struct hark_timer patience; /* for that */

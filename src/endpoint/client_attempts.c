@@ -10,6 +10,10 @@
  * stood for longer than the delay that led to it: so who is admitted and thrown out again, over and
  * over, goes on as slowly as who is refused.
  *
+ * Where the kernel can tell that somebody comes, the client waits to be told, and tries only now and
+ * then by itself: nothing wakes up for nothing. Who has come but does not answer yet is tried again with the
+ * delays above, as long as they grow.
+ *
  * A candidate that refuses for good is not tried again; see is_for_good().
  */
 
@@ -23,6 +27,9 @@
 #include "endpoint/peer.h"
 #include "endpoint/server.h"
 #include "transport/transport.h"
+
+/* While it is waited to be told: what the watch may have missed is found so late. */
+#define SELDOM_NS (30 * 1000000000ull)
 
 /* --- one attempt ------------------------------------------------------------------------------- */
 
@@ -96,6 +103,12 @@ static void note_failure(struct hark_candidate *candidate, int reason)
         candidate->is_out = is_for_good(reason) || candidate->address->transport->connects_once;
 }
 
+/* Whether its watch tells when it is worth trying again. */
+static bool is_told_of(const struct hark_candidate *candidate, int reason)
+{
+        return candidate->watch && (reason == -ENOENT || reason == -ECONNREFUSED);
+}
+
 static bool has_candidate(const struct hark_attempts *attempts)
 {
         for (size_t i = 0; i < attempts->n_candidates; i++)
@@ -125,6 +138,7 @@ static int try_round(hark_client *client)
                 if (r == 0)
                         return 0;
                 note_failure(candidate, r);
+                attempts->is_told &= candidate->is_out || is_told_of(candidate, r);
         }
         return r;
 }
@@ -133,6 +147,7 @@ static void start_round(struct hark_attempts *attempts, size_t first)
 {
         attempts->current = first % attempts->n_candidates;
         attempts->n_left = attempts->n_candidates;
+        attempts->is_told = true;
 }
 
 /* --- when -------------------------------------------------------------------------------------- */
@@ -152,6 +167,9 @@ static uint64_t take_delay_ns(hark_client *client)
         struct hark_attempts *attempts = &client->attempts;
         uint64_t half_ns = (uint64_t)attempts->delay_ms * 1000000 / 2;
 
+        if (attempts->is_told && !attempts->has_arrived)
+                return SELDOM_NS;
+        attempts->has_arrived &= attempts->delay_ms < client->params.retry_max_ms;
         if (attempts->delay_ms < client->params.retry_max_ms / 2)
                 attempts->delay_ms *= 2;
         else
@@ -164,6 +182,35 @@ static void on_next(struct hark_timer *timer);
 static void schedule(hark_client *client, uint64_t delay_ns)
 {
         hark_timer_start(client->loop, &client->attempts.next, hark_now_ns() + delay_ns, on_next);
+}
+
+static void on_arrival(struct hark_watch *watch);
+
+/* Before the next attempt: who comes after that is told of. Without a watch there are the delays. */
+static void start_watches(hark_client *client)
+{
+        struct hark_attempts *attempts = &client->attempts;
+
+        for (size_t i = 0; i < attempts->n_candidates; i++) {
+                struct hark_candidate *candidate = &attempts->candidates[i];
+                const struct hark_transport_ops *transport = candidate->address->transport;
+
+                if (candidate->watch || candidate->is_out || !transport->watch ||
+                    transport->watch(client->loop, candidate->address, &candidate->watch) < 0)
+                        continue;
+                candidate->watch->on_arrival = on_arrival;
+                candidate->watch->userdata = client;
+        }
+}
+
+static void stop_watches(struct hark_attempts *attempts)
+{
+        for (size_t i = 0; i < attempts->n_candidates; i++) {
+                struct hark_watch *watch = HARK_TAKE(attempts->candidates[i].watch);
+
+                if (watch)
+                        watch->transport->unwatch(watch);
+        }
 }
 
 bool hark_client_may_retry(hark_client *client, int reason)
@@ -194,20 +241,23 @@ static void retry_after_loss(hark_client *client)
 
         if (stood_ns >= (uint64_t)attempts->delay_ms * 1000000)
                 attempts->delay_ms = client->params.retry_min_ms;
-        start_round(attempts, has_another ? attempts->current + 1 : 0);
+        start_watches(client);
         schedule(client, has_another ? 0 : take_delay_ns(client));
+        start_round(attempts, has_another ? attempts->current + 1 : 0);
         hark_client_set_state(client, HARK_RETRYING);
 }
 
 static void start_next_round(hark_client *client)
 {
-        start_round(&client->attempts, 0);
+        start_watches(client);
         schedule(client, take_delay_ns(client));
+        start_round(&client->attempts, 0);
         hark_client_set_state(client, HARK_RETRYING);
 }
 
 static void retry_after_failure(hark_client *client)
 {
+        client->attempts.is_told = false; /* somebody is there */
         advance(&client->attempts);
         if (client->attempts.n_left > 0)
                 schedule(client, 0);
@@ -254,6 +304,20 @@ static void on_next(struct hark_timer *timer)
                 hark_client_finish(client, r);
 }
 
+/* If an attempt is under way already, the next one comes soon. */
+static void on_arrival(struct hark_watch *watch)
+{
+        hark_client *client = watch->userdata;
+        struct hark_attempts *attempts = &client->attempts;
+
+        attempts->has_arrived = true;
+        attempts->delay_ms = client->params.retry_min_ms;
+        if (client->conn)
+                return;
+        start_round(attempts, 0);
+        schedule(client, 0);
+}
+
 /* wait_ms is over. */
 static void on_patience(struct hark_timer *timer)
 {
@@ -285,7 +349,8 @@ void hark_client_note_open(hark_client *client)
         struct hark_attempts *attempts = &client->attempts;
 
         hark_timer_stop(&attempts->patience);
-        attempts->is_waiting = false;
+        stop_watches(attempts);
+        attempts->is_waiting = attempts->has_arrived = attempts->is_told = false;
         attempts->opened_ns = hark_now_ns();
 }
 
@@ -295,6 +360,7 @@ void hark_client_stop_trying(hark_client *client)
 
         hark_timer_stop(&attempts->patience);
         hark_timer_stop(&attempts->next);
+        stop_watches(attempts);
         attempts->is_waiting = false;
         attempts->n_left = 0;
 }
@@ -316,7 +382,12 @@ static int add_candidate(struct hark_attempts *attempts, const char *text)
         if (r < 0)
                 return r;
         attempts->candidates[attempts->n_candidates++].address = address;
-        return address->transport->connect ? 0 : -EOPNOTSUPP;
+        if (!address->transport->connect)
+                return -EOPNOTSUPP;
+        /* Once for all attempts, and not in the middle of a loop. A failure shows when it is tried. */
+        if (address->transport->resolve)
+                (void)address->transport->resolve(address);
+        return 0;
 }
 
 int hark_attempts_init(struct hark_attempts *attempts, const char *first,

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -258,6 +259,8 @@ struct hark_address *hark_address_free(struct hark_address *address)
         for (size_t i = 0; address->argv && address->argv[i]; i++)
                 free(address->argv[i]);
         free(address->argv);
+        if (address->resolved)
+                freeaddrinfo(address->resolved);
         free(address->host);
         free(address->path);
         free(address->text);

@@ -22,6 +22,7 @@
 
 #include <hark/types.h>
 
+struct addrinfo;
 struct hark_transport_ops;
 
 enum hark_uid_rule {
@@ -46,8 +47,9 @@ struct hark_address {
         bool is_abstract;
         char *host; /* tcp: without brackets */
         uint16_t port;
-        int read_fd, write_fd; /* pipe */
-        char **argv;           /* exec: NULL-terminated */
+        struct addrinfo *resolved; /* tcp: what the resolver has made of it; NULL: nothing yet */
+        int read_fd, write_fd;     /* pipe */
+        char **argv;               /* exec: NULL-terminated */
         enum hark_uid_rule uid_rule;
         uid_t uid; /* HARK_UID_ONE */
         bool has_mode;

@@ -37,7 +37,7 @@
 
 struct tcp_port {
         struct hark_stream stream;  /* the first member */
-        struct addrinfo *addresses; /* NULL once it is connected */
+        struct addrinfo *addresses; /* that were asked for just now; NULL once it is connected */
         const struct addrinfo *next;
         bool is_connected;
         struct hark_io connecting;
@@ -76,6 +76,12 @@ static void print_remote(struct tcp_port *port)
                 hark_tcp_print(&peer, base->remote, sizeof(base->remote));
 }
 
+static void free_addresses(struct tcp_port *port)
+{
+        if (port->addresses)
+                freeaddrinfo(HARK_TAKE(port->addresses));
+}
+
 static int become_connected(struct tcp_port *port)
 {
         if (hark_tcp_is_own_peer(port->stream.in.fd))
@@ -83,7 +89,7 @@ static int become_connected(struct tcp_port *port)
         port->is_connected = true;
         print_remote(port);
         port->next = NULL;
-        freeaddrinfo(HARK_TAKE(port->addresses));
+        free_addresses(port);
         return 0;
 }
 
@@ -171,9 +177,18 @@ static void close_tcp(struct hark_port *base)
         hark_timer_stop(&port->look);
         hark_io_stop(&port->connecting);
         hark_stream_done(&port->stream);
-        if (port->addresses)
-                freeaddrinfo(port->addresses);
+        free_addresses(port);
         free(port);
+}
+
+static int look_up(const struct hark_address *address, struct addrinfo **ret_addresses)
+{
+        return hark_tcp_resolve(address, (struct addrinfo){0}, -EHOSTUNREACH, ret_addresses);
+}
+
+static int resolve_tcp(struct hark_address *address)
+{
+        return address->resolved ? 0 : look_up(address, &address->resolved);
 }
 
 static int connect_tcp(hark_loop *loop, const struct hark_address *address,
@@ -184,9 +199,9 @@ static int connect_tcp(hark_loop *loop, const struct hark_address *address,
 
         if (!port)
                 return -ENOMEM;
-        r = hark_tcp_resolve(address, (struct addrinfo){0}, -EHOSTUNREACH, &port->addresses);
+        r = address->resolved ? 0 : look_up(address, &port->addresses);
         if (r == 0) {
-                port->next = port->addresses;
+                port->next = address->resolved ? address->resolved : port->addresses;
                 r = try_addresses(port, -EHOSTUNREACH);
         }
         if (r < 0 && r != -EINPROGRESS) {
@@ -326,6 +341,7 @@ const struct hark_transport_ops hark_transport_tcp = {
         .parse = hark_tcp_parse,
         .listen = listen_tcp,
         .close_listener = close_tcp_listener,
+        .resolve = resolve_tcp,
         .connect = connect_tcp,
         .start = start_tcp,
         .receive = hark_stream_receive,

@@ -67,6 +67,14 @@ struct hark_listener {
         bool has_one_port; /* it yields one port, and never another */
 };
 
+/* For a server to come to an address. */
+struct hark_watch {
+        const struct hark_transport_ops *transport;
+        /* One may have come: it is worth trying. From the gathering phase; may end the watch. */
+        void (*on_arrival)(struct hark_watch *watch);
+        void *userdata;
+};
+
 /* One frame on its way out; all borrowed until send returns. */
 struct hark_out_frame {
         struct iovec iov[HARK_FRAME_IOVS];
@@ -112,12 +120,29 @@ struct hark_transport_ops {
         void (*close_listener)(struct hark_listener *listener);
 
         /*
+         * Looks up the names in an address, which blocks, so that connect need not: whoever connects
+         * more than once does that first. 0; -EHOSTUNREACH, -ENOMEM. NULL: there is nothing to look up.
+         */
+        int (*resolve)(struct hark_address *address);
+
+        /*
          * Begins to connect; what can be told at once is (-ENOENT, -ECONNREFUSED, ...), the rest
-         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver, and until a
-         * program that it starts has been executed. NULL: this transport only listens.
+         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver, unless the address
+         * is resolved, and until a program that it starts has been executed. A resolved address must
+         * outlive the port. NULL: this transport only listens.
          */
         int (*connect)(hark_loop *loop, const struct hark_address *address,
                        struct hark_port **ret_port);
+
+        /*
+         * Watches for a server to come to an address, where the kernel can tell: whoever sets
+         * on_arrival before the loop runs, and then finds nobody there, is told. It may miss some, so
+         * that he has to try now and then by himself. 0; -errno: not this one, or not now. NULL: the
+         * kernel cannot tell.
+         */
+        int (*watch)(hark_loop *loop, const struct hark_address *address,
+                     struct hark_watch **ret_watch);
+        void (*unwatch)(struct hark_watch *watch);
 
         /*
          * Begins to watch the port's descriptors, for reading. HARK_PORT_OPENED comes through the

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "transport/acceptor.h"
 #include "transport/path.h"
+#include "transport/path_watch.h"
 #include "transport/peercred.h"
 #include "transport/stream.h"
 #include "transport/trust.h"
@@ -162,6 +163,14 @@ static int connect_unix(hark_loop *loop, const struct hark_address *address,
         }
         *ret_port = &port->stream.port;
         return 0;
+}
+
+static int watch_unix(hark_loop *loop, const struct hark_address *address,
+                      struct hark_watch **ret_watch)
+{
+        if (address->is_abstract)
+                return -EOPNOTSUPP;
+        return hark_path_watch(loop, address->path, &hark_transport_unix, ret_watch);
 }
 
 static int start_unix(struct hark_port *port)
@@ -323,6 +332,8 @@ const struct hark_transport_ops hark_transport_unix = {
         .listen = listen_unix,
         .close_listener = close_unix_listener,
         .connect = connect_unix,
+        .watch = watch_unix,
+        .unwatch = hark_path_unwatch,
         .start = start_unix,
         .receive = hark_stream_receive,
         .send = hark_stream_send,

@@ -15,13 +15,13 @@ offers() {
 }
 
 verbs_are_offered_test() {
-        equals "$(offers 'hark ')" 'bench call pub send serve sub transports'
+        equals "$(offers 'hark ')" 'bench call pub send serve sub transports wait'
         equals "$(offers 'hark s')" 'send serve sub'
         equals "$(offers 'hark --')" '--help --version'
 }
 
 options_are_those_of_the_verb_test() {
-        equals "$(offers 'hark call --')" '--help --json --priority --repeat --stream --timeout'
+        equals "$(offers 'hark call --')" '--help --idempotent --json --priority --repeat --stream --timeout --wait'
         equals "$(offers 'hark serve unix:/x --m')" '--method'
         equals "$(offers 'hark serve unix:/x --r')" '--report-only'
 }

@@ -11,14 +11,21 @@
 #include "verb.h"
 
 struct call_options {
-        int timeout_ms, priority, repeat;
-        bool is_json, is_stream;
+        int timeout_ms, priority, repeat, wait_ms;
+        bool is_json, is_stream, is_idempotent;
 };
 
 static const struct option_spec call_options[] = {
         OPTION_TIMEOUT(struct call_options, "for the reply; the first time, connecting included"),
         OPTION_JSON(struct call_options, "print each answer as a JSON object on one line"),
         OPTION_PRIORITY(struct call_options),
+        OPTION_WAIT(struct call_options),
+        {
+                .name = "idempotent",
+                .help = "ask again if the connection is lost: it may be carried out twice",
+                .kind = OPTION_FLAG,
+                .offset = offsetof(struct call_options, is_idempotent),
+        },
         {
                 .name = "stream",
                 .help = "print the items of the answer as they come, one per line, before it",
@@ -110,15 +117,20 @@ static int call_often(const struct call_options *options, hark_client *client, c
 static int run_call(const void *userdata, char **operands)
 {
         const struct call_options *options = userdata;
-        struct hark_client_params params = {.attempt_ms = options->timeout_ms};
+        struct hark_client_params params = {.attempt_ms = options->timeout_ms,
+                                            .wait_ms = options->wait_ms,
+                                            .is_one_shot = !options->is_idempotent};
         hark_client *client = NULL;
         struct input input;
         int r = input_read(operands[2], &input);
         int64_t start_ms = now_ms();
 
         input.payload.priority = (uint8_t)options->priority;
+        input.payload.is_idempotent = options->is_idempotent;
         if (r == EXIT_GOOD)
                 r = client_connect(operands[0], &params, &client);
+        if (options->wait_ms > 0)
+                start_ms = now_ms(); /* waiting for it has a time of its own */
         if (r == EXIT_GOOD)
                 r = call_often(options, client, operands, &input.payload,
                                time_left_ms(start_ms, options->timeout_ms));

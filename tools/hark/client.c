@@ -24,14 +24,10 @@ int time_left_ms(int64_t start_ms, int timeout_ms)
 int client_connect(const char *address, const struct hark_client_params *params,
                    hark_client **ret_client)
 {
-        struct hark_client_params once = {.name = NULL};
         int r = check_address(address);
 
         if (r != EXIT_GOOD)
                 return r;
-        if (params)
-                once = *params;
-        once.is_one_shot = true; /* a lost connection is told by the exit status */
-        r = hark_connect(NULL, address, &once, ret_client);
+        r = hark_connect(NULL, address, params, ret_client);
         return r == 0 ? EXIT_GOOD : complain_of_connect(address, r);
 }

@@ -12,6 +12,7 @@
 const struct option_spec oneway_options[] = {
         OPTION_TIMEOUT(struct oneway_options, "for connecting and handing over"),
         OPTION_PRIORITY(struct oneway_options),
+        OPTION_WAIT(struct oneway_options),
         {0},
 };
 
@@ -61,8 +62,11 @@ static int hand_over(struct oneway *oneway, oneway_verb *verb, hark_client *clie
 int oneway_run(oneway_verb *verb, const struct oneway_options *options, char **operands)
 {
         struct oneway oneway = {.address = operands[0], .status = EXIT_GOOD};
-        struct hark_client_params params = {
-                .on_refused = on_refused, .userdata = &oneway, .attempt_ms = options->timeout_ms};
+        struct hark_client_params params = {.on_refused = on_refused,
+                                            .userdata = &oneway,
+                                            .attempt_ms = options->timeout_ms,
+                                            .wait_ms = options->wait_ms,
+                                            .is_one_shot = true};
         hark_client *client = NULL;
         struct input input;
         int r = input_read(operands[2], &input);
@@ -71,6 +75,8 @@ int oneway_run(oneway_verb *verb, const struct oneway_options *options, char **o
         input.payload.priority = (uint8_t)options->priority;
         if (r == EXIT_GOOD)
                 r = client_connect(oneway.address, &params, &client);
+        if (options->wait_ms > 0)
+                start_ms = now_ms(); /* waiting for it has a time of its own */
         if (r == EXIT_GOOD)
                 r = hand_over(&oneway, verb, client, operands[1], &input.payload,
                               time_left_ms(start_ms, options->timeout_ms));

@@ -9,7 +9,7 @@
 #include "options.h"
 
 struct oneway_options {
-        int timeout_ms, priority;
+        int timeout_ms, priority, wait_ms;
 };
 
 extern const struct option_spec oneway_options[];

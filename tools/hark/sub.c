@@ -15,6 +15,7 @@
 #include "verb.h"
 
 struct sub_options {
+        int wait_ms;
         int count, policy;
         const char *group;
         bool is_once_only, is_json, is_verbose;
@@ -24,6 +25,7 @@ struct sub_options {
 static const char *const policies[] = {"oldest", "newest", "latest", "disconnect", NULL};
 
 static const struct option_spec sub_options[] = {
+        OPTION_WAIT(struct sub_options),
         {
                 .name = "count",
                 .value = "N",
@@ -245,6 +247,7 @@ static uint64_t *new_ids(char **filters)
 static int run_sub(const void *options, char **operands)
 {
         struct sub sub = {.options = options, .address = operands[0], .status = EXIT_GOOD};
+        struct hark_client_params params = {.wait_ms = sub.options->wait_ms, .is_one_shot = true};
         int r;
 
         if (sub.options->is_once_only && !sub.options->group) {
@@ -255,7 +258,7 @@ static int run_sub(const void *options, char **operands)
                 complain("sub: a --group has no --policy but oldest");
                 return EXIT_USAGE;
         }
-        r = client_connect(sub.address, NULL, &sub.client);
+        r = client_connect(sub.address, &params, &sub.client);
         if (r != EXIT_GOOD)
                 return r;
         sub.loop = hark_client_loop(sub.client);

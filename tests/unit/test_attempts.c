@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Where a client connects to, and when it tries again. */
+
+#include "fixture.h"
+
+#include <errno.h>
+#include <hark/hark.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "endpoint/client.h"
+#include "loop_kit.h"
+
+#define N_PLACES 3
+
+struct scene {
+        hark_loop *loop;
+        hark_client *client;
+        hark_server *servers[N_PLACES];
+        unsigned n_connected, n_retrying, n_closed, n_answered;
+        int reason;
+        char addresses[N_PLACES][256];
+        const char *alternatives[N_PLACES];
+        char answer[32];
+};
+
+static void on_state(hark_client *client, int state, int reason, void *userdata)
+{
+        struct scene *scene = userdata;
+
+        (void)client;
+        scene->n_connected += state == HARK_CONNECTED;
+        scene->n_retrying += state == HARK_RETRYING;
+        scene->n_closed += state == HARK_CLOSED;
+        scene->reason = reason;
+}
+
+static void say_which(hark_request *request, void *userdata)
+{
+        char text[8];
+
+        snprintf(text, sizeof(text), "%d", *(int *)userdata);
+        hark_reply(request, hark_text(text));
+}
+
+static void serve(struct scene *scene, int which)
+{
+        static int numbers[] = {0, 1, 2};
+
+        ck_assert_int_eq(hark_server_new(scene->loop, NULL, &scene->servers[which]), 0);
+        ck_assert_int_eq(
+                hark_server_handle(scene->servers[which], "which", say_which, &numbers[which]), 0);
+        ck_assert_int_eq(hark_server_listen(scene->servers[which], scene->addresses[which]), 0);
+}
+
+static void go(struct scene *scene, int which)
+{
+        scene->servers[which] = hark_server_unref(scene->servers[which]);
+}
+
+static void begin(struct scene *scene)
+{
+        *scene = (struct scene){.loop = kit_new_loop()};
+        for (int i = 0; i < N_PLACES; i++) {
+                char name[] = "place0";
+
+                name[5] = (char)('0' + i);
+                snprintf(scene->addresses[i], sizeof(scene->addresses[i]), "unix:%s",
+                         fixture_path(name));
+                if (i > 0)
+                        scene->alternatives[i - 1] = scene->addresses[i];
+        }
+}
+
+static struct hark_client_params params_of(struct scene *scene)
+{
+        return (struct hark_client_params){.on_state = on_state,
+                                           .userdata = scene,
+                                           .alternatives = scene->alternatives,
+                                           .retry_min_ms = 1,
+                                           .retry_max_ms = 4};
+}
+
+static int try_to_connect(struct scene *scene, const struct hark_client_params *params)
+{
+        return hark_connect(scene->loop, scene->addresses[0], params, &scene->client);
+}
+
+static void end(struct scene *scene)
+{
+        hark_client_unref(scene->client);
+        for (int i = 0; i < N_PLACES; i++)
+                hark_server_unref(scene->servers[i]);
+        hark_loop_unref(scene->loop);
+}
+
+static void take_answer(int result, hark_message *message, void *userdata)
+{
+        struct scene *scene = userdata;
+
+        ck_assert_int_eq(result, 0);
+        snprintf(scene->answer, sizeof(scene->answer), "%s", hark_message_text(message));
+        scene->n_answered++;
+}
+
+static void expect_served_by(struct scene *scene, const char *which)
+{
+        unsigned n = scene->n_answered;
+
+        ck_assert_int_eq(hark_invoke(scene->client, "which", HARK_NOTHING, KIT_PATIENCE_MS,
+                                     take_answer, scene, NULL),
+                         0);
+        kit_process_until(scene->loop, &scene->n_answered, n + 1);
+        ck_assert_str_eq(scene->answer, which);
+}
+
+/* --- several addresses ------------------------------------------------------------------------- */
+
+START_TEST(the_first_that_serves_is_taken)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        serve(&scene, 1);
+        serve(&scene, 2);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        expect_served_by(&scene, "1");
+        ck_assert_uint_eq(scene.n_retrying, 0);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(where_none_serves_connecting_fails)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        ck_assert_int_eq(try_to_connect(&scene, &params), -ENOENT);
+        ck_assert_ptr_null(scene.client);
+        scene.alternatives[1] = "nonsense";
+        ck_assert_int_eq(try_to_connect(&scene, &params), -EINVAL);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(after_a_goodbye_the_next_one_is_tried_first_and_then_all)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        for (int i = 0; i < N_PLACES; i++)
+                serve(&scene, i);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        expect_served_by(&scene, "0");
+        go(&scene, 0);
+        serve(&scene, 0);
+        kit_process_until(scene.loop, &scene.n_connected, 2);
+        expect_served_by(&scene, "1");
+        go(&scene, 2);
+        go(&scene, 1);
+        kit_process_until(scene.loop, &scene.n_connected, 3);
+        expect_served_by(&scene, "0");
+        end(&scene);
+}
+END_TEST
+
+static int refuse(hark_peer *peer, void *userdata)
+{
+        (void)peer;
+        return *(int *)userdata;
+}
+
+static void serve_with_refusal(struct scene *scene, int which, int *status)
+{
+        struct hark_server_params params = {.on_accept = refuse, .userdata = status};
+
+        ck_assert_int_eq(hark_server_new(scene->loop, &params, &scene->servers[which]), 0);
+        ck_assert_int_eq(hark_server_listen(scene->servers[which], scene->addresses[which]), 0);
+}
+
+START_TEST(who_refuses_for_good_is_passed_over)
+{
+        int status = HARK_PERMISSION_DENIED;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        serve_with_refusal(&scene, 0, &status);
+        serve(&scene, 1);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        expect_served_by(&scene, "1");
+        status = 0;
+        go(&scene, 1);
+        kit_process_until(scene.loop, &scene.n_retrying, 1);
+        serve(&scene, 2);
+        kit_process_until(scene.loop, &scene.n_connected, 2);
+        ck_assert_uint_eq(scene.client->attempts.current, 2);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(who_is_full_is_tried_again)
+{
+        int status = HARK_RESOURCE_EXHAUSTED;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.alternatives = NULL;
+        params.wait_ms = HARK_FOREVER;
+        serve_with_refusal(&scene, 0, &status);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        kit_process_until(scene.loop, &scene.n_retrying, 1);
+        ck_assert_int_eq(scene.reason, -EDQUOT);
+        status = 0;
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(calls_made_while_several_are_tried_wait_for_the_one_that_serves)
+{
+        int status = HARK_UNAVAILABLE;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        serve_with_refusal(&scene, 0, &status);
+        serve(&scene, 1);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        expect_served_by(&scene, "1");
+        end(&scene);
+}
+END_TEST
+
+/* --- when --------------------------------------------------------------------------------------- */
+
+static uint64_t next_in_ms(const struct scene *scene)
+{
+        uint64_t due_ns = scene->client->attempts.next.due_ns, now_ns = hark_now_ns();
+
+        if (!hark_timer_is_running(&scene->client->attempts.next) || due_ns < now_ns)
+                return 0;
+        return (due_ns - now_ns) / 1000000;
+}
+
+/* Until it does not try by itself any more. */
+static void wait_until_quiet(struct scene *scene)
+{
+        uint64_t end_ns = hark_deadline_ns(KIT_PATIENCE_MS);
+
+        while (next_in_ms(scene) < 10000 && hark_time_left_ms(end_ns) > 0)
+                ck_assert_int_eq(hark_loop_process(scene->loop, 10), 0);
+        ck_assert_uint_gt(next_in_ms(scene), 10000);
+}
+
+START_TEST(where_the_kernel_tells_who_comes_nobody_is_asked)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        wait_until_quiet(&scene);
+        serve(&scene, 2);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        go(&scene, 2);
+        kit_process_until(scene.loop, &scene.n_retrying, 2);
+        wait_until_quiet(&scene);
+        serve(&scene, 0);
+        kit_process_until(scene.loop, &scene.n_connected, 2);
+        expect_served_by(&scene, "0");
+        end(&scene);
+}
+END_TEST
+
+/* What stands at the path is no server, or not yet: then it pays to look again, but not for ever. */
+START_TEST(who_has_come_and_does_not_answer_is_tried_for_a_while)
+{
+        struct scene scene;
+        struct hark_client_params params;
+        FILE *file;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        wait_until_quiet(&scene);
+        file = fopen(scene.addresses[1] + strlen("unix:"), "we");
+        ck_assert_ptr_nonnull(file);
+        fclose(file);
+        while (next_in_ms(&scene) > 10000)
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        wait_until_quiet(&scene);
+        unlink(scene.addresses[1] + strlen("unix:"));
+        end(&scene);
+}
+END_TEST
+
+START_TEST(where_the_kernel_does_not_tell_the_delays_grow_to_their_limit)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.alternatives = NULL;
+        params.wait_ms = HARK_FOREVER;
+        snprintf(scene.addresses[0], sizeof(scene.addresses[0]), "unix:@%s", fixture_name("away"));
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        while (scene.client->attempts.delay_ms < 4)
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        for (int i = 0; i < 5; i++) {
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+                ck_assert_int_eq(scene.client->attempts.delay_ms, 4);
+                ck_assert_uint_le(next_in_ms(&scene), 4);
+        }
+        serve(&scene, 0);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(times_that_make_no_sense_are_refused)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.retry_min_ms = 5;
+        ck_assert_int_eq(try_to_connect(&scene, &params), -EINVAL);
+        params.retry_min_ms = -1;
+        ck_assert_int_eq(try_to_connect(&scene, &params), -EINVAL);
+        params.retry_min_ms = 1;
+        params.wait_ms = -1;
+        ck_assert_int_eq(try_to_connect(&scene, &params), -EINVAL);
+        end(&scene);
+}
+END_TEST
+
+/* The resolver would block the loop. */
+START_TEST(a_name_is_resolved_once)
+{
+        struct scene scene;
+        struct hark_client_params params;
+        struct hark_address *address;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.alternatives = NULL;
+        snprintf(scene.addresses[0], sizeof(scene.addresses[0]), "tcp:127.0.0.1:0");
+        serve(&scene, 0);
+        snprintf(scene.addresses[0], sizeof(scene.addresses[0]), "tcp:localhost%s",
+                 strrchr(hark_server_address(scene.servers[0], 0), ':'));
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        kit_process_until(scene.loop, &scene.n_connected, 1);
+        address = scene.client->attempts.candidates[0].address;
+        ck_assert_ptr_nonnull(address->resolved);
+        strcpy(address->host, "invalid"); /* it would not be found any more (RFC 6761) */
+        go(&scene, 0);
+        kit_process_until(scene.loop, &scene.n_retrying, 1);
+        snprintf(scene.addresses[0], sizeof(scene.addresses[0]), "tcp:127.0.0.1:%u", address->port);
+        serve(&scene, 0);
+        kit_process_until(scene.loop, &scene.n_connected, 2);
+        end(&scene);
+}
+END_TEST
+
+FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_connecting_fails,
+             after_a_goodbye_the_next_one_is_tried_first_and_then_all,
+             who_refuses_for_good_is_passed_over, who_is_full_is_tried_again,
+             calls_made_while_several_are_tried_wait_for_the_one_that_serves,
+             where_the_kernel_tells_who_comes_nobody_is_asked,
+             who_has_come_and_does_not_answer_is_tried_for_a_while,
+             where_the_kernel_does_not_tell_the_delays_grow_to_their_limit,
+             times_that_make_no_sense_are_refused, a_name_is_resolved_once)
