@@ -73,6 +73,7 @@ struct hark_group {
                 fresh;         /* what waits: what a member has had, and the rest */
         uint32_t max_messages; /* that may wait */
         size_t max_size, max_memory;
+        bool is_measured;   /* those three are those of the present members */
         unsigned n_leaving; /* members whose items are not handed on yet */
         uint64_t n_published, n_given;
         struct hark_group_loss loss;
