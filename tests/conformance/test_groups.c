@@ -382,6 +382,57 @@ START_TEST(what_a_killed_member_wanted_once_only_goes_to_the_publisher)
 }
 END_TEST
 
+/* --- a server that comes back ----------------------------------------------------------------------------- */
+
+struct traveller {
+        unsigned n_jobs, n_gaps;
+        uint64_t last_sequence;
+};
+
+static void on_traveller(const struct hark_notification *notification, void *userdata)
+{
+        struct traveller *traveller = userdata;
+
+        if (notification->kind == HARK_GAP)
+                traveller->n_gaps++;
+        if (notification->kind != HARK_NOTIFICATION)
+                return;
+        traveller->n_jobs++;
+        traveller->last_sequence = notification->sequence;
+}
+
+START_TEST(a_member_is_one_again_when_the_server_is_back)
+{
+        struct hark_subscribe_params params = {.group = "crew"};
+        struct traveller travellers[2] = {{0}, {0}};
+        struct rig rig;
+
+        if (!rig_can_come_back())
+                fixture_skip("nobody can come here again");
+        rig_start(&rig, NULL);
+        if (!rig.service && !rig.is_forked)
+                rig.pid = (pid_t)strtol(rig_ask(&rig, "pid", "%s", ""), NULL, 10);
+        for (size_t i = 0; i < 2; i++)
+                kit_assert_good(hark_subscribe(rig.client, "jobs.>", on_traveller, &travellers[i],
+                                               &params, NULL));
+        rig_ask(&rig, "publish", "jobs.a 20");
+        kit_until(rig.loop, travellers[0].n_jobs == 10 && travellers[1].n_jobs == 10);
+        rig_go_away(&rig);
+        kit_until(rig.loop, hark_client_state(rig.client) != HARK_CONNECTED);
+        rig_come_back(&rig);
+        kit_until(rig.loop, hark_client_state(rig.client) == HARK_CONNECTED);
+        wait_for_subscribers(&rig, "jobs.a");
+        rig_ask(&rig, "publish", "jobs.a 40");
+        kit_until(rig.loop, travellers[0].n_jobs + travellers[1].n_jobs == 60);
+        for (size_t i = 0; i < 2; i++) {
+                ck_assert_uint_eq(travellers[i].n_gaps, 1);
+                ck_assert_uint_eq(travellers[i].last_sequence, travellers[i].n_jobs - 10);
+                ck_assert_uint_ge(travellers[i].n_jobs, 10 + WINDOW);
+        }
+        rig_end(&rig);
+}
+END_TEST
+
 /* --- files -------------------------------------------------------------------------------------------------- */
 
 struct reader {
@@ -460,4 +511,5 @@ CHAPTER(test_groups, each_goes_to_one_member_in_turns, members_of_several_client
         what_one_has_dealt_with_goes_to_no_other, the_last_one_leaves_all_to_the_publisher,
         once_only_leaves_it_to_the_publisher, what_a_killed_member_had_goes_to_others_marked,
         what_a_killed_member_wanted_once_only_goes_to_the_publisher,
-        files_go_to_the_next_member_too, a_group_has_a_name)
+        a_member_is_one_again_when_the_server_is_back, files_go_to_the_next_member_too,
+        a_group_has_a_name)
