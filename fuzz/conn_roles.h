@@ -66,9 +66,13 @@ static inline void invoke(struct trial *trial, hark_client *client, size_t size,
                 trial->n_begun++;
 }
 
-static void subscribe(struct trial *trial, hark_client *client, const char *filter)
+static void subscribe(struct trial *trial, hark_client *client, const char *filter,
+                      bool wants_retained)
 {
-        if (hark_subscribe(client, filter, on_notification, trial, NULL, &trial->subscription) == 0)
+        struct hark_subscribe_params params = {.wants_retained = wants_retained};
+
+        if (hark_subscribe(client, filter, on_notification, trial, wants_retained ? &params : NULL,
+                           &trial->subscription) == 0)
                 trial->n_begun++;
 }
 
@@ -83,8 +87,8 @@ static void join(struct trial *trial, hark_client *client, const char *filter)
 /* Ids count from 1, so that an input can hit them. */
 static inline void ask_all(struct trial *trial, hark_client *client)
 {
-        subscribe(trial, client, "a.*");
-        subscribe(trial, client, ">");
+        subscribe(trial, client, "a.*", true);
+        subscribe(trial, client, ">", false);
         join(trial, client, "a.>");
         invoke(trial, client, 10, 0);
         invoke(trial, client, 0, 3);

@@ -343,6 +343,8 @@ enum hark_notification_kind {
                                  connection was lost, HARK_UNAVAILABLE the server had said goodbye,
                                  and this subscription stands again, -EMSGSIZE larger than this client takes,
                                  -EOPNOTSUPP or -EDQUOT its fds could not be carried */
+        HARK_WITHDRAWN = 3,   /* wants_retained: topic has no value any more */
+        HARK_CURRENT = 4,     /* wants_retained: all values that there were have been told */
         HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */
 };
 
@@ -357,6 +359,8 @@ struct hark_notification {
                                     connection, in the order it was published; for HARK_GAP the first
                                     one lost */
         uint64_t n_lost;   /**< HARK_GAP: how many; UINT64_MAX: unknown */
+        bool is_retained;  /**< HARK_NOTIFICATION: the value that was there before; without a
+                                    number, sequence is 0 */
         bool is_repeated;  /**< HARK_NOTIFICATION: another member of the group may have seen it */
 };
 
@@ -384,12 +388,14 @@ enum hark_policy {
 
 /** A subscription's rarer wishes. All zeros: the defaults. */
 struct hark_subscribe_params {
-        const char *group; /**< a name, as a topic is: of all subscriptions at this server that
+        const char *group;   /**< a name, as a topic is: of all subscriptions at this server that
                                     name the same group each notification goes to one, and to another
                                     if that one ends before its callback has returned; NULL: to this
                                     one in any case */
-        bool is_once_only; /**< with a group: what this one may have seen goes to no other, but
+        bool is_once_only;   /**< with a group: what this one may have seen goes to no other, but
                                     to the publisher's on_unconfirmed */
+        bool wants_retained; /**< first the current values that match, then HARK_CURRENT, and
+                                    HARK_WITHDRAWN; not for a group */
         uint8_t policy; /**< enum hark_policy, for when its queue is full; a group's is the first */
         uint32_t max_messages; /**< that may wait for this subscriber at the publisher; 0: 1024 */
         size_t max_size;       /**< bytes of them; 0: 4 MiB */
@@ -428,7 +434,7 @@ HARK_API int hark_unsubscribe(hark_client *client, uint64_t id);
 
 /**
  * Publishes through a server that accepts publications. If the server refuses it, on_refused is
- * told.
+ * told. payload.retain says what becomes of the topic's value.
  *
  * @param client must not be NULL
  * @param topic a name, as a method is

@@ -35,6 +35,14 @@ enum hark_encoding {
         HARK_TEXT = 5
 };
 
+/** What publishing does with the value that the topic keeps. */
+enum hark_retain {
+        HARK_PASSING = 0,     /* nothing: those who listen now receive it, nobody later */
+        HARK_RETAIN = 1,      /* this becomes the value that later subscribers receive first */
+        HARK_RETAIN_LIVE = 2, /* the same, until the connection of who published it ends */
+        HARK_WITHDRAW = 3     /* the topic has no value from now on; there is nothing to send */
+};
+
 /** What to send, and how. Zero-initialised it is an empty, ordinary payload. */
 struct hark_payload {
         const void *data;   /**< may be NULL if size is 0 */
@@ -43,6 +51,7 @@ struct hark_payload {
         size_t n_fds;       /**< at most 16, or what the other side's limit says */
         uint8_t encoding;   /**< enum hark_encoding, or any number: what the bytes are, passed on */
         uint8_t priority;   /**< 0 ordinary .. 7 most urgent */
+        uint8_t retain;     /**< publishing: enum hark_retain */
         bool is_idempotent; /**< asking: is sent again, within its time, if the connection is lost */
         bool has_feed;      /**< asking, but not by hark_call(): items follow by hark_feed() */
         bool is_detached;   /**< asking inside a handler: on nobody's behalf, inherit nothing */

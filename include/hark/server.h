@@ -61,6 +61,8 @@ struct hark_server_params {
         uint32_t connections;      /**< of each listener; 0: 4096 */
         uint32_t connections_per_uid; /**< of each listener; 0: 256 */
         uint32_t half_open;           /**< of each listener: without a hello yet; 0: 64 */
+        uint32_t retained_topics;     /**< that keep a value; 0: 1024 */
+        size_t retained_size;         /**< bytes of those values, 256 besides for each; 0: 16 MiB */
         uint64_t reserved[8];         /**< zero */
 };
 
@@ -176,7 +178,9 @@ HARK_API const char *hark_server_address(const hark_server *server, size_t index
  * @param server must not be NULL
  * @param topic a name, as a method is; not one that begins with `hark.`
  * @param payload borrowed until this returns
- * @return 0, also when nobody listens; -EMSGSIZE: above 1 GiB less 4 KiB; -EBADF, -EMFILE: its fds
+ * @return 0, also when nobody listens; -EDQUOT: too much is retained, and nobody got it;
+ *         -EINVAL: also a value with fds, or a withdrawal with anything;
+ *         -EMSGSIZE: above 1 GiB less 4 KiB; -EBADF, -EMFILE: its fds
  *         could not be duplicated; -ENOMEM: nobody got it. A subscriber that takes no message so
  *         large, or no fds, is told of a gap.
  */

@@ -254,7 +254,7 @@ hark_message *hark_message_new(struct hark_message_pools *pools, size_t size,
         message->data[size] = '\0';
         message->size = size;
         message->status = 0;
-        message->encoding = message->priority = 0;
+        message->encoding = message->priority = message->retain = 0;
         message->n_fds = message->n_fds_left = 0;
         message->fds = NULL;
         put_strings(message, strings);
@@ -348,6 +348,7 @@ struct hark_payload hark_message_payload(const hark_message *message)
                 .n_fds = message->n_fds_left,
                 .encoding = message->encoding,
                 .priority = message->priority,
+                .retain = message->retain,
                 .status = message->status,
                 .error_name = message->error_name,
                 .error_text = message->error_text,

@@ -34,6 +34,7 @@ struct hark_message {
         size_t chain_size;
         int status;
         uint8_t encoding, priority;
+        uint8_t retain; /* what was published: enum hark_retain */
         unsigned n_fds, n_fds_left;
         int *fds; /* own block of twice n_fds: at index i the fd, -1 once it was taken; behind those
                      the n_fds_left that were not, without holes. NULL if there are none */

@@ -34,8 +34,8 @@ int hark_payload_check(const struct hark_payload *payload)
                 return -EINVAL;
         if (!payload->fds && payload->n_fds > 0)
                 return -EINVAL;
-        if (payload->priority > PRIORITY_MAX || payload->status < 0 ||
-            is_reserved_status(payload->status))
+        if (payload->priority > PRIORITY_MAX || payload->retain > HARK_WITHDRAW ||
+            payload->status < 0 || is_reserved_status(payload->status))
                 return -EINVAL;
         if ((payload->is_detached && payload->parent) ||
             (payload->trace && !is_trace(payload->trace)))

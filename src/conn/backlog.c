@@ -98,7 +98,7 @@ static void send_one(struct hark_conn *conn, struct hark_outgoing *outgoing,
 {
         int r;
 
-        if (outgoing->header.type == HARK_FRAME_PUBLISH)
+        if (hark_frame_type_publishes(outgoing->header.type))
                 outgoing->header.id = hark_conn_next_id(conn); /* nothing counted it before */
         if (!is_call(outgoing->header.type, outgoing->header.flags))
                 hark_ledger_send(ledger, outgoing->header.priority);
@@ -132,7 +132,7 @@ static bool is_send(const struct hark_header *header)
 {
         if (header->type == HARK_FRAME_REQUEST)
                 return header->flags & HARK_FLAG_ONE_WAY;
-        return header->type == HARK_FRAME_PUBLISH && header->status == 0;
+        return hark_frame_type_publishes(header->type) && header->status == 0;
 }
 
 static bool reclaim_send(struct reclaiming *reclaiming, struct hark_outgoing *outgoing)

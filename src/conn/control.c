@@ -121,6 +121,6 @@ void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *
                  text ? text : hark_reason(status, NULL));
         /* Without memory even for this, the caller's deadline is what is left. */
         if (header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_SUBSCRIBE ||
-            header->type == HARK_FRAME_PUBLISH)
+            hark_frame_type_publishes(header->type))
                 hark_conn_send_control(conn, &send);
 }

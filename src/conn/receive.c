@@ -72,6 +72,7 @@ static bool is_answer(const struct hark_header *header)
         case HARK_FRAME_GAP:
                 return true;
         case HARK_FRAME_PUBLISH:
+        case HARK_FRAME_WITHDRAWN:
                 return header->status != 0;
         case HARK_FRAME_ITEM:
                 return !(header->flags & HARK_FLAG_FEED);
@@ -173,7 +174,8 @@ static bool is_awaited(struct hark_conn *conn, const struct hark_header *header)
 static bool is_bounded(const struct hark_header *header)
 {
         return may_be_too_large(header) || is_refusal(header) ||
-               (header->type == HARK_FRAME_ITEM && !is_answer(header));
+               ((header->type == HARK_FRAME_ITEM || header->type == HARK_FRAME_WITHDRAWN) &&
+                !is_answer(header));
 }
 
 static int check_order(const struct hark_conn *conn, const struct hark_header *header,

@@ -155,7 +155,7 @@ bool hark_conn_can_ask(const struct hark_conn *conn)
 static bool is_question(const struct hark_send *send)
 {
         return send->type == HARK_FRAME_REQUEST || send->type == HARK_FRAME_SUBSCRIBE ||
-               (send->type == HARK_FRAME_PUBLISH && send->status == 0);
+               (hark_frame_type_publishes(send->type) && send->status == 0);
 }
 
 static int check_fds(const struct hark_conn *conn, size_t n_fds)

@@ -260,11 +260,19 @@ int hark_unsubscribe(hark_client *client, uint64_t id)
         return client ? hark_subscriptions_remove(&client->subscriptions, id) : -EINVAL;
 }
 
+/* What is kept has no files, and a withdrawal has nothing. */
+static bool can_be_published(const struct hark_payload *payload)
+{
+        if (payload->retain != HARK_PASSING && payload->n_fds > 0)
+                return false;
+        return !payload->has_feed && (payload->retain != HARK_WITHDRAW || payload->size == 0);
+}
+
 int hark_publish(hark_client *client, const char *topic, struct hark_payload payload)
 {
         int r = check_question(client, topic, &payload);
 
-        if (r < 0 || payload.has_feed)
+        if (r < 0 || !can_be_published(&payload))
                 return -EINVAL;
         return hark_calls_publish(&client->calls, topic, &payload);
 }

@@ -57,6 +57,7 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         case HARK_FRAME_PUBLISH:
         case HARK_FRAME_GAP:
         case HARK_FRAME_SUBSCRIBED:
+        case HARK_FRAME_WITHDRAWN:
                 hark_subscriptions_take(&client->subscriptions, received);
                 break;
         default:

@@ -109,6 +109,8 @@ int hark_server_drain(hark_server *server, int timeout_ms, hark_on_drained *on_d
         drain->userdata = userdata;
         hark_loop_enter(server->loop);
         hark_server_stop_listening(server);
+        /* Nothing is published any more, a withdrawal neither. */
+        hark_retained_clear(&server->topics.retained);
         hark_list_for_each (link, &server->peers)
                 hark_peer_drain(peer_of(link));
         hark_timer_start(server->loop, &drain->timeout, hark_deadline_ns(timeout_ms), on_timeout);

@@ -29,6 +29,7 @@ static unsigned verb_of(const struct hark_received *received)
         case HARK_FRAME_SUBSCRIBE:
                 return HARK_VERB_SUBSCRIBE;
         case HARK_FRAME_PUBLISH:
+        case HARK_FRAME_WITHDRAWN:
                 return HARK_VERB_PUBLISH;
         default:
                 return 0;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "conn/control.h"
 #include "endpoint/client.h"
+#include "endpoint/publication.h"
 #include "endpoint/server.h"
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -30,14 +31,13 @@ static void free_peer(hark_peer *peer)
         hark_loop_unref(loop);
 }
 
-/* It goes with the last that needs it: its end, its on_leave, its kept requests. */
-static void free_if_done(hark_peer *peer)
+void hark_peer_free_if_done(hark_peer *peer)
 {
         if (peer->is_gone && peer->requests.n_kept == 0 && !hark_task_is_queued(&peer->leave_task))
                 free_peer(peer);
 }
 
-static void look_for_drained(hark_peer *peer)
+void hark_peer_look_for_drained(hark_peer *peer)
 {
         if (peer->server)
                 hark_drain_look_soon(peer->server);
@@ -45,12 +45,12 @@ static void look_for_drained(hark_peer *peer)
 
 static void on_requests_idle(struct hark_requests *requests)
 {
-        look_for_drained(hark_container_of(requests, struct hark_peer, requests));
+        hark_peer_look_for_drained(hark_container_of(requests, struct hark_peer, requests));
 }
 
 static void on_request_freed(struct hark_requests *requests)
 {
-        free_if_done(hark_container_of(requests, struct hark_peer, requests));
+        hark_peer_free_if_done(hark_container_of(requests, struct hark_peer, requests));
 }
 
 static void leave_listener(hark_peer *peer)
@@ -78,7 +78,7 @@ static void run_leave(struct hark_task *task)
                 server->params.on_leave(peer, peer->reason, server->params.userdata);
         peer->client = hark_client_unref(peer->client);
         peer->is_gone = true;
-        free_if_done(peer);
+        hark_peer_free_if_done(peer);
 }
 
 /* --- admission ------------------------------------------------------------------------------- */
@@ -164,102 +164,6 @@ static void on_open(struct hark_conn *conn, void *userdata)
 
 /* --- what comes ------------------------------------------------------------------------------ */
 
-static void refuse_publication(hark_peer *peer, const hark_message *message, uint32_t id,
-                               int status, const char *text)
-{
-        struct hark_header header = {
-                .type = HARK_FRAME_PUBLISH, .id = id, .priority = message->priority};
-
-        if (peer->conn)
-                hark_conn_refuse_message(peer->conn, &header, message->name, strlen(message->name),
-                                         status, text);
-}
-
-/* A publication waits for its turn as a request does. */
-struct publication {
-        struct hark_task task;
-        hark_peer *peer;
-        struct hark_conn *conn;
-        hark_message *message;
-        struct hark_charge charge;
-        uint32_t id;
-};
-
-static int judge_publication(hark_peer *peer, hark_message *message)
-{
-        const struct hark_server_params *params = &peer->server->params;
-
-        if (params->on_publication)
-                return params->on_publication(peer, message->name, message, params->userdata);
-        return params->is_hub ? 0 : HARK_UNIMPLEMENTED;
-}
-
-static void pass_on(hark_peer *peer, const struct publication *publication)
-{
-        bool has_hook = peer->server->params.on_publication;
-        int status = judge_publication(peer, publication->message);
-        int r;
-
-        if (status != 0) {
-                refuse_publication(peer, publication->message, publication->id,
-                                   status > 0 ? status : HARK_PERMISSION_DENIED,
-                                   has_hook ? NULL : "this server accepts no publications");
-                return;
-        }
-        /* Described only now: on_publication may have taken fds out of it. */
-        r = hark_server_publish(peer->server, publication->message->name,
-                                hark_message_payload(publication->message));
-        if (r < 0)
-                refuse_publication(peer, publication->message, publication->id,
-                                   HARK_RESOURCE_EXHAUSTED, hark_reason(r, NULL));
-}
-
-static void run_publication(struct hark_task *task)
-{
-        struct publication *publication = hark_container_of(task, struct publication, task);
-        hark_peer *peer = publication->peer;
-        hark_loop *loop = peer->loop;
-
-        if (peer->server && peer->is_admitted)
-                pass_on(peer, publication);
-        hark_conn_had_turn(publication->conn);
-        hark_conn_release(publication->conn, publication->charge);
-        hark_conn_unref(publication->conn);
-        hark_message_unref(publication->message);
-        hark_pool_put(hark_loop_block_pool(loop), publication);
-        peer->requests.n_kept--;
-        if (--peer->n_publications == 0)
-                look_for_drained(peer);
-        free_if_done(peer);
-}
-
-static void take_publication(hark_peer *peer, struct hark_received *received)
-{
-        struct publication *publication = NULL;
-
-        if (received->message)
-                publication = hark_pool_take(hark_loop_block_pool(peer->loop));
-        if (!publication) {
-                hark_conn_refuse_message(peer->conn, received->header,
-                                         (const char *)received->name.bytes, received->name.size,
-                                         HARK_RESOURCE_EXHAUSTED, "no memory for the publication");
-                hark_message_unref(received->message);
-                hark_conn_release(peer->conn, received->charge);
-                return;
-        }
-        *publication = (struct publication){.peer = peer,
-                                            .conn = hark_conn_ref(peer->conn),
-                                            .message = received->message,
-                                            .charge = received->charge,
-                                            .id = received->header->id};
-        hark_conn_wait_for_turn(peer->conn);
-        peer->requests.n_kept++;
-        peer->n_publications++;
-        hark_task_init(&publication->task, run_publication, peer->server);
-        publication->task.priority = received->header->priority;
-        hark_requests_queue(&peer->requests, &publication->task);
-}
-
 static void on_drop(struct hark_conn_channel *channel, const char *topic, uint64_t n_lost)
 {
         hark_peer *peer = hark_container_of(channel, struct hark_peer, channel);
@@ -307,10 +211,11 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         case HARK_FRAME_UNSUBSCRIBE:
         case HARK_FRAME_ACK:
                 hark_conn_channel_take(&peer->channel, received);
-                look_for_drained(peer);
+                hark_peer_look_for_drained(peer);
                 break;
         case HARK_FRAME_PUBLISH:
-                take_publication(peer, received);
+        case HARK_FRAME_WITHDRAWN:
+                hark_peer_take_publication(peer, received);
                 break;
         default:
                 hark_message_unref(received->message);
@@ -344,11 +249,12 @@ static void on_closed(struct hark_conn *conn, int reason, void *userdata)
         hark_requests_close(&peer->requests,
                             reason < 0 && reason != -ECANCELED ? -ECONNRESET : -ECANCELED);
         hark_conn_channel_close(&peer->channel);
+        hark_topics_end_owner(&peer->server->topics, &peer->live);
         leave_listener(peer);
         peer->reason = reason;
         peer->conn = NULL;
         hark_task_cancel(&peer->accept_task);
-        look_for_drained(peer);
+        hark_peer_look_for_drained(peer);
         hark_loop_queue_end(peer->loop, &peer->leave_task);
         hark_conn_unref(conn);
 }
@@ -376,6 +282,7 @@ static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *co
                                server->params.limits.subscriptions, server);
         if (server->params.on_drop)
                 peer->channel.on_drop = on_drop;
+        hark_retained_owner_init(&peer->live);
         hark_task_init(&peer->accept_task, run_accept, server);
         hark_task_init(&peer->leave_task, run_leave, server);
         peer->accept_task.priority = HARK_PRIORITIES - 1;

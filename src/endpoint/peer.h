@@ -31,6 +31,7 @@ struct hark_peer {
         struct hark_conn *conn;           /* held; NULL: gone */
         struct hark_requests requests;
         struct hark_conn_channel channel;
+        struct hark_retained_owner live; /* values that end with it */
         struct hark_guard guard;
         struct hark_credentials credentials;
         char *name;    /* made when it is asked for */
@@ -50,6 +51,11 @@ struct hark_peer {
 /* Takes the answerer's role of a connection. address: where it came in, for its name. */
 int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct hark_conn *conn,
                   const char *address, hark_peer **ret_peer);
+
+/* It goes with the last that needs it: its end, its on_leave, its kept requests. */
+void hark_peer_free_if_done(hark_peer *peer);
+/* If its server drains: what it waits for may be over. */
+void hark_peer_look_for_drained(hark_peer *peer);
 
 /* Its server drains: says goodbye, and takes nothing new. */
 void hark_peer_drain(hark_peer *peer);

@@ -18,6 +18,8 @@
 #define DEFAULT_CONNECTIONS         4096
 #define DEFAULT_CONNECTIONS_PER_UID 256
 #define DEFAULT_HALF_OPEN           64
+#define DEFAULT_RETAINED_TOPICS     1024
+#define DEFAULT_RETAINED_SIZE       ((size_t)16 * 1024 * 1024)
 
 static hark_peer *peer_of(struct hark_list *link)
 {
@@ -127,6 +129,19 @@ static void fill_defaults(struct hark_server_params *params)
                 params->half_open = DEFAULT_HALF_OPEN;
 }
 
+/* What its topics may keep. */
+static void fill_retained_defaults(hark_server *server)
+{
+        struct hark_server_params *params = &server->params;
+
+        if (params->retained_topics == 0)
+                params->retained_topics = DEFAULT_RETAINED_TOPICS;
+        if (params->retained_size == 0)
+                params->retained_size = DEFAULT_RETAINED_SIZE;
+        server->topics.retained.max_values = params->retained_topics;
+        server->topics.retained.max_size = params->retained_size;
+}
+
 static void on_relief(struct hark_topics *topics)
 {
         hark_server *server = hark_container_of(topics, struct hark_server, topics);
@@ -178,6 +193,7 @@ static void close_server(hark_server *server)
 {
         hark_server_stop_listening(server);
         hark_groups_close(&server->topics.groups);
+        hark_retained_clear(&server->topics.retained); /* nobody is there to be told one by one */
         hark_list_for_each (link, &server->peers) {
                 peer_of(link)->requests.methods = NULL; /* no handler runs any more */
                 hark_peer_close(peer_of(link), -ECANCELED);
@@ -221,6 +237,7 @@ static int init_server(hark_server *server, const struct hark_server_params *par
         r = init_tables(server);
         if (r < 0)
                 return r;
+        fill_retained_defaults(server);
         server->topics.on_relief = on_relief;
         if (server->params.on_unconfirmed)
                 server->topics.groups.on_unconfirmed = tell_unconfirmed;
@@ -313,7 +330,7 @@ int hark_server_publish(hark_server *server, const char *topic, struct hark_payl
         /* The goodbye has ended the count of every subscription. */
         if (server->drain.is_on)
                 return 0;
-        return hark_topics_publish(&server->topics, topic, &payload);
+        return hark_topics_publish(&server->topics, topic, &payload, NULL);
 }
 
 int hark_server_allow(hark_server *server, const char *rule)

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pubsub/subscriber.h"
+#include "pubsub/current.h"
 
 static const struct hark_channel_ops conn_channel_ops = {.deliver = hark_subscriber_deliver};
 
@@ -30,6 +30,7 @@ static bool read_queue(struct hark_conn_subscriber *subscriber, struct hark_span
                 queue.max_messages > 0 ? queue.max_messages : HARK_CHANNEL_MESSAGES;
         subscriber->max_size = queue.max_size > 0 ? (size_t)queue.max_size : HARK_CHANNEL_SIZE;
         subscriber->policy = queue.policy;
+        subscriber->wants_retained = queue.flags & HARK_QUEUE_WANTS_RETAINED;
         return queue.policy <= HARK_DISCONNECT;
 }
 
@@ -53,6 +54,7 @@ static void end_subscriber(struct hark_conn_subscriber *subscriber)
 {
         struct hark_conn_channel *channel = subscriber->channel;
 
+        hark_current_cut(subscriber->current);
         hark_subscriber_done_queue(subscriber);
         hark_subscriber_part_from_report(subscriber);
         hark_topics_remove(channel->topics, &subscriber->subscriber);
@@ -60,13 +62,14 @@ static void end_subscriber(struct hark_conn_subscriber *subscriber)
         free(subscriber);
 }
 
-static void confirm(struct hark_conn_channel *channel, uint32_t id)
+void hark_conn_channel_confirm(struct hark_conn_channel *channel, uint32_t id, uint32_t n_current)
 {
         /* As urgent as can be, so that no notification overtakes it. */
         struct hark_send send = {
                 .type = HARK_FRAME_SUBSCRIBED,
                 .priority = HARK_PRIORITIES - 1,
                 .id = id,
+                .sequence = n_current,
                 .deadline_ns = HARK_NEVER,
         };
 
@@ -84,11 +87,17 @@ static int add_subscriber(struct hark_conn_channel *channel, const struct hark_r
         if (r == 0)
                 r = hark_topics_add(channel->topics, &subscriber->subscriber, &conn_channel_ops,
                                     subscriber->filter, subscriber->filter_size);
+        if (r == 0 && subscriber->wants_retained)
+                r = hark_current_begin(subscriber);
         if (r < 0) {
+                if (subscriber)
+                        hark_topics_remove(channel->topics, &subscriber->subscriber);
                 free(subscriber);
                 return r;
         }
         hark_map_add(&channel->by_id, &subscriber->node, subscriber->id);
+        if (!subscriber->wants_retained)
+                hark_conn_channel_confirm(channel, subscriber->id, 0);
         return 0;
 }
 
@@ -138,9 +147,10 @@ static void subscribe(struct hark_conn_channel *channel, const struct hark_recei
                 refuse(channel, received, r);
                 return;
         }
-        confirm(channel, header->id);
-        if (is_member)
+        if (is_member) {
+                hark_conn_channel_confirm(channel, header->id, 0);
                 hark_members_serve(&channel->members, header->id);
+        }
 }
 
 static void unsubscribe(struct hark_conn_channel *channel, uint32_t id)
@@ -207,6 +217,7 @@ void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn 
 {
         *channel = (struct hark_conn_channel){
                 .conn = conn, .topics = topics, .limit = limit, .owner = owner};
+        hark_list_init(&channel->walking);
         hark_task_init(&channel->end_task, run_end, NULL);
         hark_members_init(&channel->members, conn, topics);
 }
@@ -229,6 +240,8 @@ void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_recei
 
 void hark_conn_channel_take_room(struct hark_conn_channel *channel)
 {
+        hark_list_for_each (link, &channel->walking)
+                hark_current_go_on(hark_container_of(link, struct hark_current, link));
         hark_members_serve_all(&channel->members);
 }
 

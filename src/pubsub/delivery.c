@@ -18,6 +18,7 @@ struct hark_delivery {
         struct hark_conn *conn; /* what charge is released to */
         struct hark_charge charge;
         hark_message *message; /* NOTIFICATION */
+        bool is_news;          /* it changes the topic's value, or ends it */
         struct hark_notification notification;
         char topic[HARK_NAME_MAX + 1]; /* GAP */
 };
@@ -27,8 +28,10 @@ _Static_assert(sizeof(struct hark_delivery) <= HARK_BLOCK_SIZE,
 
 void hark_subscription_unref(struct hark_subscription *subscription)
 {
-        if (--subscription->n_refs == 0)
-                free(subscription);
+        if (--subscription->n_refs > 0)
+                return;
+        hark_values_free(subscription->values);
+        free(subscription);
 }
 
 void hark_subscription_tell(struct hark_subscription *subscription,
@@ -93,6 +96,23 @@ static void tell_member(struct hark_subscription *subscription, struct hark_deli
         hark_conn_unref(conn);
 }
 
+/* A value whose change or end was more urgent, and has been told already, is old. */
+static bool is_old(const struct hark_subscription *subscription,
+                   const struct hark_notification *notification)
+{
+        return notification->is_retained &&
+               hark_known_is_overtaken(&subscription->values->known, notification->topic);
+}
+
+static void tell(struct hark_subscription *subscription, const struct hark_delivery *delivery)
+{
+        if (subscription->is_muted || is_old(subscription, &delivery->notification))
+                return;
+        if (delivery->is_news)
+                hark_known_tell(&subscription->values->known, delivery->notification.topic);
+        hark_subscription_tell(subscription, &delivery->notification);
+}
+
 static void run_delivery(struct hark_task *task)
 {
         struct hark_delivery *delivery = hark_container_of(task, struct hark_delivery, task);
@@ -103,8 +123,7 @@ static void run_delivery(struct hark_task *task)
         if (subscription->is_member && !subscription->is_muted) {
                 tell_member(subscription, delivery);
         } else {
-                if (!subscription->is_muted)
-                        hark_subscription_tell(subscription, &delivery->notification);
+                tell(subscription, delivery);
                 free_delivery(delivery);
         }
         hark_subscription_unref(subscription);
@@ -122,6 +141,7 @@ static struct hark_delivery *new_delivery(struct hark_subscription *subscription
         delivery->conn = hark_conn_ref(all->conn);
         delivery->charge = (struct hark_charge){.size = 0};
         delivery->message = NULL;
+        delivery->is_news = false;
         subscription->n_refs++;
         hark_task_init(&delivery->task, run_delivery, all->owner);
         delivery->task.priority = priority;
@@ -195,6 +215,25 @@ bool hark_subscription_report(struct hark_subscription *subscription, const stru
         return true;
 }
 
+static struct hark_notification describe(const struct hark_subscription *subscription,
+                                         uint64_t sequence, const struct hark_received *received)
+{
+        const struct hark_header *header = received->header;
+        struct hark_notification notification = {
+                .kind = HARK_WITHDRAWN,
+                .topic = received->message->name,
+                .sequence = sequence,
+        };
+
+        if (header->type == HARK_FRAME_WITHDRAWN)
+                return notification;
+        notification.kind = HARK_NOTIFICATION;
+        notification.message = received->message;
+        notification.is_repeated = header->flags & HARK_FLAG_REPEATED;
+        notification.is_retained = subscription->values && header->flags & HARK_FLAG_RETAINED;
+        return notification;
+}
+
 bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t sequence,
                                struct hark_received *received)
 {
@@ -207,13 +246,10 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
         subscription->open_gap = NULL;
         delivery->message = received->message;
         delivery->charge = received->charge;
-        delivery->notification = (struct hark_notification){
-                .kind = HARK_NOTIFICATION,
-                .topic = received->message->name,
-                .message = received->message,
-                .sequence = sequence,
-                .is_repeated = received->header->flags & HARK_FLAG_REPEATED,
-        };
+        delivery->notification = describe(subscription, sequence, received);
+        delivery->is_news =
+                subscription->values && (received->header->type == HARK_FRAME_WITHDRAWN ||
+                                         received->header->flags & HARK_FLAG_KEPT);
         hark_conn_wait_for_turn(delivery->conn);
         queue_delivery(delivery);
         return true;

@@ -125,6 +125,8 @@ static const struct hark_group_member_ops member_ops = {
 
 static void deliver(struct hark_subscriber *subscriber, const struct hark_publication *publication)
 {
+        if (publication->is_withdrawn)
+                return;
         hark_group_meet(&hark_container_of(subscriber, struct member, subscriber)->in_group,
                         publication);
 }

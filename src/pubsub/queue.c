@@ -125,7 +125,8 @@ static int send_notification(struct hark_conn_subscriber *subscriber,
 {
         struct hark_conn *conn = subscriber->channel->conn;
         struct hark_send send = {
-                .type = HARK_FRAME_PUBLISH,
+                .type = publication->is_withdrawn ? HARK_FRAME_WITHDRAWN : HARK_FRAME_PUBLISH,
+                .flags = publication->is_kept ? HARK_FLAG_KEPT : 0,
                 .priority = publication->payload->priority,
                 .id = hark_conn_next_id(conn),
                 .status = subscriber->id,
@@ -184,6 +185,8 @@ void hark_subscriber_deliver(struct hark_subscriber *base,
         };
         int r;
 
+        if (publication->is_withdrawn && !subscriber->wants_retained)
+                return;
         /* A connection that is going ends the count by itself. */
         if (hark_conn_channel_is_ending(subscriber->channel))
                 return;

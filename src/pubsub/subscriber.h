@@ -6,6 +6,7 @@
  * One subscription as its publisher keeps it, for the files of this folder only.
  *
  *         channel.c  its beginning and its end
+ *         current.c  what it is given first, if it wants retained values
  *         queue.c    what waits for it, and its policy when that is too much
  *         loss.c     what it lost, and the gap that tells it
  *         report.c   the same, told to the publisher
@@ -28,6 +29,7 @@ struct hark_loss {
 };
 
 struct hark_loss_report;
+struct hark_current;
 
 struct hark_conn_subscriber {
         struct hark_subscriber subscriber;
@@ -35,13 +37,15 @@ struct hark_conn_subscriber {
         struct hark_conn_channel *channel;
         uint32_t id, max_messages;
         size_t max_size;
-        uint8_t policy;    /* enum hark_policy */
+        uint8_t policy; /* enum hark_policy */
+        bool wants_retained;
         bool is_slow;      /* its queue is above half: counted in topics->n_slow */
         uint64_t sequence; /* what it has matched so far */
         struct hark_outgoing_group waiting;
         struct hark_map latest; /* HARK_KEEP_LATEST: what waits, by its topic */
         struct hark_outgoing_group gaps;
         struct hark_loss loss;
+        struct hark_current *current;    /* what it is given first; NULL: that is over */
         struct hark_loss_report *report; /* to the publisher, on its way; may be NULL */
         uint64_t n_unreported;           /* for the next one: there was no memory for it */
         size_t filter_size;
@@ -77,6 +81,9 @@ void hark_subscriber_done_queue(struct hark_conn_subscriber *subscriber);
 /* Of hark_channel_ops: queues what its filter matched, or does as its policy says. */
 void hark_subscriber_deliver(struct hark_subscriber *base,
                              const struct hark_publication *publication);
+
+/* Says that the subscription stands, and how many current values were sent before that. */
+void hark_conn_channel_confirm(struct hark_conn_channel *channel, uint32_t id, uint32_t n_current);
 
 /* Its queue is full, and its policy is HARK_DISCONNECT: soon the connection ends. */
 void hark_conn_channel_end(struct hark_conn_channel *channel, uint32_t full_id, const char *limit);

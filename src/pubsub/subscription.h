@@ -9,6 +9,7 @@
 
 #include "pubsub/confirm.h"
 #include "pubsub/subscriptions.h"
+#include "pubsub/values.h"
 
 /* What did not arrive. */
 struct hark_loss {
@@ -29,11 +30,12 @@ struct hark_subscription {
         uint64_t highest; /* number of what came, or was reported lost */
         hark_on_notification *on_notification;
         void *userdata;
-        bool is_standing; /* the other side has confirmed it */
-        bool has_stood;   /* once, perhaps on a connection before */
-        bool is_muted;    /* unsubscribed: nothing but the end is told any more */
-        bool is_member;   /* of a group: what it was told it confirms */
-        bool is_telling;  /* its callback runs */
+        bool is_standing;           /* the other side has confirmed it */
+        bool has_stood;             /* once, perhaps on a connection before */
+        bool is_muted;              /* unsubscribed: nothing but the end is told any more */
+        bool is_member;             /* of a group: what it was told it confirms */
+        bool is_telling;            /* its callback runs */
+        struct hark_values *values; /* NULL: it does not want what is retained */
         struct hark_confirmations confirmations;
         struct hark_delivery
                 *open_gap;          /* the last that is queued, if it is a gap: it may still grow */
@@ -47,7 +49,7 @@ struct hark_subscription {
         char filter[]; /* NUL-terminated; and the name of the group behind it */
 };
 
-/* Queues a notification. false: there is no message, or no memory. */
+/* Queues a notification or a withdrawal. false: there is no message, or no memory. */
 bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t sequence,
                                struct hark_received *received);
 

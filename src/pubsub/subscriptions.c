@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "names/name.h"
 
 /* The queue's wishes and the name of a group, each with its head. */
@@ -31,14 +32,35 @@ static void drop(struct hark_subscriptions *subscriptions, struct hark_received 
         hark_conn_release(subscriptions->conn, received->charge);
 }
 
+/* What this says of the topic's value; 0: nothing. */
+static unsigned news_of(const struct hark_header *header)
+{
+        if (header->type == HARK_FRAME_WITHDRAWN)
+                return HARK_KNOWN_WITHDRAWN;
+        if (header->flags & HARK_FLAG_RETAINED)
+                return HARK_KNOWN_CURRENT;
+        return header->flags & HARK_FLAG_KEPT ? HARK_KNOWN_CHANGED : 0;
+}
+
+/* The current values have no numbers. */
+static uint64_t take_number(struct hark_subscription *subscription,
+                            const struct hark_header *header)
+{
+        uint64_t sequence = widen(subscription->highest, header->sequence);
+
+        if (subscription->values && news_of(header) == HARK_KNOWN_CURRENT)
+                return 0;
+        if (sequence > subscription->highest)
+                subscription->highest = sequence;
+        return sequence;
+}
+
 static void take_notification(struct hark_subscription *subscription,
                               struct hark_received *received)
 {
-        uint64_t sequence = widen(subscription->highest, received->header->sequence);
+        uint64_t sequence = take_number(subscription, received->header);
         struct hark_loss loss = {sequence, 1, -ENOBUFS, received->name, received->header->priority};
 
-        if (sequence > subscription->highest)
-                subscription->highest = sequence;
         if (hark_subscription_deliver(subscription, sequence, received))
                 return;
         hark_subscription_report(subscription, &loss);
@@ -123,11 +145,42 @@ static void take_subscribed(struct hark_subscription *subscription, struct hark_
         hark_conn_release(subscription->subscriptions->conn, received->charge);
         if (status == 0) {
                 stand(subscription);
+                if (subscription->values)
+                        hark_values_expect(subscription->values, received->header->sequence);
                 hark_message_unref(received->message);
                 return;
         }
         end_subscription(subscription, status <= INT32_MAX ? (int)status : HARK_UNKNOWN,
                          received->message);
+}
+
+/* More topics than it can keep: it ends, instead of telling old values for new, or nothing. */
+static void end_overrun(struct hark_subscription *subscription, int error)
+{
+        struct hark_subscriptions *all = subscription->subscriptions;
+
+        hark_log(hark_loop_log(all->loop), LOG_WARNING, "subscription to %s ends: %s",
+                 subscription->filter,
+                 error == -EDQUOT ? "more retained values than a client keeps track of"
+                                  : "no memory to keep track of retained values");
+        hark_subscription_send_end(all->conn, subscription->id);
+        end_subscription(subscription, HARK_RESOURCE_EXHAUSTED, NULL);
+}
+
+static void take_value_or_notification(struct hark_subscription *subscription,
+                                       struct hark_received *received)
+{
+        const struct hark_span topic = received->name;
+        unsigned news = subscription->values ? news_of(received->header) : 0;
+        char name[HARK_NAME_MAX];
+        int r = 0;
+
+        memcpy(name, topic.bytes, topic.size); /* it may lie in the message, which goes its way */
+        take_notification(subscription, received);
+        if (news > 0)
+                r = hark_values_take(subscription->values, name, topic.size, news);
+        if (r < 0)
+                end_overrun(subscription, r);
 }
 
 /* --- the beginning -------------------------------------------------------------------------------- */
@@ -161,6 +214,13 @@ static struct hark_subscription *new_subscription(struct hark_subscriptions *sub
         hark_task_init(&subscription->end_task, run_end, subscriptions->owner);
         hark_task_init(&subscription->away_task, run_away, subscriptions->owner);
         memcpy(subscription->filter, filter, size);
+        if (!params || !params->wants_retained)
+                return subscription;
+        subscription->values = hark_values_new(subscription);
+        if (!subscription->values) {
+                free(subscription);
+                return NULL;
+        }
         return subscription;
 }
 
@@ -173,6 +233,12 @@ static uint64_t next_id(struct hark_subscriptions *subscriptions)
         return subscriptions->last_id;
 }
 
+static uint8_t flags_of(const struct hark_subscribe_params *params)
+{
+        return (params->is_once_only ? HARK_QUEUE_ONCE_ONLY : 0) |
+               (params->wants_retained ? HARK_QUEUE_WANTS_RETAINED : 0);
+}
+
 /* What a subscribe says besides its filter. */
 static size_t put_wishes(const struct hark_subscription *subscription,
                          uint8_t bytes[SUBSCRIBE_EXTENSIONS_MAX])
@@ -183,12 +249,11 @@ static size_t put_wishes(const struct hark_subscription *subscription,
 
         if (!subscription->has_params)
                 return 0;
-        hark_queue_encode(
-                &(struct hark_queue){.max_messages = params->max_messages,
-                                     .policy = params->policy,
-                                     .flags = params->is_once_only ? HARK_QUEUE_ONCE_ONLY : 0,
-                                     .max_size = params->max_size},
-                encoded);
+        hark_queue_encode(&(struct hark_queue){.max_messages = params->max_messages,
+                                               .policy = params->policy,
+                                               .flags = flags_of(params),
+                                               .max_size = params->max_size},
+                          encoded);
         hark_extensions_start(&writer, bytes);
         hark_extensions_put(&writer, HARK_EXTENSION_QUEUE, encoded, sizeof(encoded));
         if (params->group)
@@ -217,7 +282,7 @@ static int check_group(const struct hark_subscribe_params *params)
 {
         if (!params->group)
                 return params->is_once_only ? -EINVAL : 0;
-        if (params->policy != HARK_DROP_OLDEST)
+        if (params->policy != HARK_DROP_OLDEST || params->wants_retained)
                 return -EINVAL;
         return hark_name_is_valid(params->group, strlen(params->group)) ? 0 : -EINVAL;
 }
@@ -240,6 +305,8 @@ static void subscribe_anew(struct hark_subscription *subscription)
         int r = send_subscribe(subscription, true);
 
         subscription->highest = 0;
+        if (subscription->values)
+                hark_values_begin_anew(subscription->values);
         subscription->confirmations.n_pending = 0;
         if (r < 0)
                 end_subscription(subscription, r, NULL);
@@ -342,7 +409,7 @@ int hark_subscriptions_add(struct hark_subscriptions *subscriptions, const char 
         if (subscriptions->conn)
                 r = send_subscribe(subscription, false);
         if (r < 0) {
-                free(subscription);
+                hark_subscription_unref(subscription);
                 return r;
         }
         hark_map_add(&subscriptions->by_id, &subscription->node, (uint32_t)subscription->id);
@@ -382,14 +449,21 @@ void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
                 find(subscriptions, is_subscribed ? header->id : header->status);
 
         /* It has ended at this end while the other end did not know yet. */
-        if (!subscription)
+        if (!subscription) {
                 drop(subscriptions, received);
-        else if (is_subscribed)
+                return;
+        }
+        if (is_subscribed) {
                 take_subscribed(subscription, received);
-        else if (header->type == HARK_FRAME_GAP)
+                return;
+        }
+        /* Retained values come before the other side says that it stands. */
+        if (!subscription->is_standing)
+                stand(subscription);
+        if (header->type == HARK_FRAME_GAP)
                 take_gap(subscription, received);
         else
-                take_notification(subscription, received);
+                take_value_or_notification(subscription, received);
 }
 
 static int end_reason(const struct hark_subscription *subscription, int reason)

@@ -20,10 +20,12 @@
 #include "names/hash.h"
 #include "names/tree.h"
 #include "pubsub/group.h"
+#include "pubsub/retained.h"
 
 struct hark_topics {
         struct hark_tree *tree;
         struct hark_groups groups;
+        struct hark_retained retained;
         struct hark_message_pools *messages; /* of what is shared among subscribers */
         struct hark_hash_key hash_key;       /* for tables of topics */
         size_t n_slow;                       /* subscribers whose queues are above half */
@@ -39,6 +41,8 @@ struct hark_publication {
         size_t topic_size;
         const struct hark_payload *payload;
         hark_message *message; /* the same, if it is worth sharing; NULL: small, to be copied */
+        bool is_kept;          /* it is the topic's value from now on */
+        bool is_withdrawn;     /* it is none: the topic's value is no more */
 };
 
 /* A way to reach subscribers. Never blocks, never fails: what a subscriber cannot be given, it is
@@ -66,10 +70,14 @@ void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subs
 /* One more subscriber's queue is above half, or one less. */
 void hark_topics_count_slow(struct hark_topics *topics, bool is_slow);
 
-/* 0, also if nobody listens; -EINVAL: not a name; -EMSGSIZE; -ENOMEM, -EMFILE, -EBADF: nobody got
- * it. */
+/* payload->retain counts. owner: whose end is that of the value, for HARK_RETAIN_LIVE; NULL: nobody's.
+ * 0, also if nobody listens; -EINVAL: not a name, or what cannot be retained; -EMSGSIZE; -EDQUOT: too
+ * much is retained; -ENOMEM, -EMFILE, -EBADF. If it fails nobody got it, and nothing has changed. */
 int hark_topics_publish(struct hark_topics *topics, const char *topic,
-                        const struct hark_payload *payload);
+                        const struct hark_payload *payload, struct hark_retained_owner *owner);
+
+/* Withdraws all values of this owner. */
+void hark_topics_end_owner(struct hark_topics *topics, struct hark_retained_owner *owner);
 
 bool hark_topics_has_subscribers(const struct hark_topics *topics, const char *topic);
 

@@ -321,11 +321,25 @@ int hark_calls_send(struct hark_calls *calls, const struct hark_question *questi
         return post(calls, &send);
 }
 
+static uint8_t publish_flags(const struct hark_payload *payload)
+{
+        switch (payload->retain) {
+        case HARK_RETAIN:
+                return HARK_FLAG_RETAIN;
+        case HARK_RETAIN_LIVE:
+                return HARK_FLAG_RETAIN | HARK_FLAG_LIVE;
+        default:
+                return 0;
+        }
+}
+
 int hark_calls_publish(struct hark_calls *calls, const char *topic,
                        const struct hark_payload *payload)
 {
         struct hark_send send = {
-                .type = HARK_FRAME_PUBLISH,
+                .type = payload->retain == HARK_WITHDRAW ? HARK_FRAME_WITHDRAWN
+                                                         : HARK_FRAME_PUBLISH,
+                .flags = publish_flags(payload),
                 .priority = payload->priority,
                 .id = calls->conn ? hark_conn_next_id(calls->conn) : 0,
                 .name = topic,

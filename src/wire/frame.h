@@ -99,7 +99,8 @@ struct hark_queue {
         uint64_t max_size;     /* 0: the publisher's default */
 };
 enum hark_queue_flag {
-        HARK_QUEUE_ONCE_ONLY = 1 << 1 /* what this member may have seen goes to no other */
+        HARK_QUEUE_WANTS_RETAINED = 1 << 0, /* first the current values, then every change */
+        HARK_QUEUE_ONCE_ONLY = 1 << 1       /* what this member may have seen goes to no other */
 };
 #define HARK_QUEUE_SIZE 16 /* later versions append; shorter is a protocol error */
 void hark_queue_encode(const struct hark_queue *queue, uint8_t bytes[HARK_QUEUE_SIZE]);

@@ -74,14 +74,17 @@ static const struct type_rule type_rules[] = {
         [HARK_FRAME_ERROR] = {"error", FLAGS_OF_PAYLOAD | HARK_FLAG_FROM_LIBRARY, NAME_OPTIONAL,
                               STATUS_FAILURE},
         [HARK_FRAME_CANCEL] = {"cancel", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
-        [HARK_FRAME_PUBLISH] = {"publish", FLAGS_OF_PAYLOAD | HARK_FLAG_REPEATED, NAME_REQUIRED,
-                                STATUS_UNCHECKED},
+        [HARK_FRAME_PUBLISH] = {"publish",
+                                FLAGS_OF_PAYLOAD | HARK_FLAG_RETAINED | HARK_FLAG_REPEATED |
+                                        HARK_FLAG_KEPT,
+                                NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_ITEM] = {"item", FLAGS_OF_PAYLOAD | HARK_FLAG_END | HARK_FLAG_FEED, NAME_NONE,
                              STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBE] = {"subscribe", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
         [HARK_FRAME_UNSUBSCRIBE] = {"unsubscribe", FLAGS_OF_ALL, NAME_NONE, STATUS_UNCHECKED},
         [HARK_FRAME_SUBSCRIBED] = {"subscribed", FLAGS_OF_ALL, NAME_NONE, STATUS_ANY},
         [HARK_FRAME_GAP] = {"gap", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_SUBSCRIPTION},
+        [HARK_FRAME_WITHDRAWN] = {"withdrawn", FLAGS_OF_ALL, NAME_REQUIRED, STATUS_UNCHECKED},
 };
 
 #define N_TYPE_RULES (sizeof(type_rules) / sizeof(type_rules[0]))

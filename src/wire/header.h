@@ -26,12 +26,15 @@
  *                                                          feeds
  *         reply                         yes
  *         error        name or none     yes                 from library   a status
- *         publish      name             yes                 repeated       subscription
+ *         publish      name             yes                 retained,      subscription
+ *                                                          repeated, kept;
+ *                                                          retain, live
  *         item                          yes                 end, feed
  *         subscribe    filter
  *         subscribed                                                       0 or a status
  *         gap          filter                                              subscription
  *         ack                                                              subscription
+ *         withdrawn    name                                                subscription
  *
  * and nothing for ping, pong, cancel and unsubscribe. Every type may have extensions. A flag that is
  * not defined for its type is a protocol error, so that whoever gives it a meaning later can rely
@@ -73,9 +76,9 @@ enum hark_frame_type {
         HARK_FRAME_SUBSCRIBE = 33,
         HARK_FRAME_UNSUBSCRIBE = 34,
         HARK_FRAME_SUBSCRIBED = 35,
-        HARK_FRAME_GAP = 36
+        HARK_FRAME_GAP = 36,
+        HARK_FRAME_WITHDRAWN = 37 /* to a subscription; to a server if subscription is 0 */
 };
-/* The number that the design keeps for later: withdrawn 37. */
 
 enum hark_frame_flag {
         HARK_FLAG_MORE = 1 << 0,       /* more fragments of this message follow */
@@ -87,6 +90,11 @@ enum hark_frame_flag {
         HARK_FLAG_FROM_LIBRARY = 1 << 4, /* error: said by the library, not by the handler */
         HARK_FLAG_REPEATED = 1 << 5,     /* publish to a subscription: another member of its group
                                             may have seen it */
+        HARK_FLAG_RETAINED = 1 << 4,     /* publish to a subscription: the value that the topic had
+                                            before */
+        HARK_FLAG_KEPT = 1 << 6,         /* ... : its value from now on */
+        HARK_FLAG_RETAIN = 1 << 4,       /* publish to a server: as the topic's value ... */
+        HARK_FLAG_LIVE = 1 << 5,         /* ... until this connection ends */
         HARK_FLAG_CALLER_WAITS = 1 << 5, /* request: who asks runs no handler meanwhile */
         HARK_FLAG_END = 1 << 4,          /* item: the last of the question's, which is none */
         HARK_FLAG_FEED = 1 << 5,     /* item: the question's, not the answer's; credit: for those */
@@ -106,6 +114,12 @@ struct hark_header {
                                   where this fragment's payload lies in it; neither: 0 */
         uint64_t time_left_ns; /* 0: none */
 };
+
+/* Whether it says what a topic is about: to a server, or to a subscription. */
+static inline bool hark_frame_type_publishes(uint8_t type)
+{
+        return type == HARK_FRAME_PUBLISH || type == HARK_FRAME_WITHDRAWN;
+}
 
 /* Writes all 32 bytes. time_left_ns that is not 0 never becomes 0: it is rounded up; what is beyond
  * 2^32 ms becomes the largest there is. */

@@ -227,6 +227,7 @@ static void make_server(struct service *service)
                 .rules_only_report = wishes->rules_only_report,
                 .ping_ms = wishes->ping_ms,
                 .limits = wishes->limits,
+                .retained_topics = wishes->retained_topics,
                 .connections = wishes->connections,
                 .connections_per_uid = wishes->connections_per_uid,
         };
@@ -250,6 +251,7 @@ struct service *service_new(hark_loop *loop, const struct wishes *wishes)
         offer(service, service_keeping);
         offer(service, service_peers);
         offer(service, service_topics);
+        offer(service, service_retained);
         offer(service, service_fds);
         offer(service, service_hops);
         offer(service, service_streams);

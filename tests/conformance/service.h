@@ -41,6 +41,9 @@
  *
  *         publish TOPIC N SIZE PRIORITY   N notifications: their numbers from 1, padded to SIZE
  *         publish_round PREFIX TOPICS N   N times a round of so many topics, PREFIX1 and so on
+ *         retain TOPIC TEXT               publishes it as the topic's value
+ *         retain_many PREFIX N SIZE       so large values of so many topics, PREFIX1 and so on
+ *         withdraw TOPIC                  the topic has no value any more
  *         has_subscribers TOPIC           "1" or "0"
  *         n_slow                          how many queues are above half; counts how many are lost as
  *                                         "dropped", and that none is above half any more, "relieved"
@@ -77,7 +80,8 @@ struct wishes {
         bool is_hub;
         bool notes_publications;
         bool rules_only_report;
-        char rules[160];  /* for hark_server_allow(), a ';' behind each */
+        char rules[160]; /* for hark_server_allow(), a ';' behind each */
+        uint32_t retained_topics;
         bool notes_drops; /* "WHO lost COUNT of TOPIC" */
 };
 

@@ -44,6 +44,7 @@ extern const struct service_method service_calls[];
 extern const struct service_method service_keeping[];
 extern const struct service_method service_peers[];
 extern const struct service_method service_topics[];
+extern const struct service_method service_retained[];
 extern const struct service_method service_fds[];
 extern const struct service_method service_hops[];
 extern const struct service_method service_streams[];

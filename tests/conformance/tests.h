@@ -43,6 +43,7 @@ chapter test_two_way;
 chapter test_topics;
 chapter test_slow;
 chapter test_policies;
+chapter test_retained;
 chapter test_groups;
 chapter test_order;
 chapter test_priority;

@@ -63,6 +63,36 @@ several_filters_are_one_stream_test() {
         equals "$(<heard)" $'b\t1\na\t2'
 }
 
+values_are_kept_for_those_who_come_later_test() {
+        serve "unix:$PWD/x" --hub
+        hark pub "$address" room.kitchen 21 --retain
+        hark pub "$address" room.cellar 12 --retain
+        hark pub "$address" room.attic 30
+        hark pub "$address" room.cellar --withdraw
+        subscribe "$address" 'room.*' --retained --count 2
+        equals "$(next_line "$words")" 'hark: these were all values of room.*'
+        hark pub "$address" room.kitchen 22
+        ends_with 0
+        equals "$(<heard)" $'room.kitchen\t21\nroom.kitchen\t22'
+}
+
+a_withdrawal_is_told_test() {
+        serve "unix:$PWD/x" --hub
+        hark pub "$address" a 1 --retain
+        subscribe "$address" a --retained --json
+        hark pub "$address" a --withdraw
+        eventually grep -q '"kind":"withdrawn"' heard
+        grep -q '"kind":"current"' heard
+        grep -q '"retained":true' heard
+        kill -INT "$subscriber"
+        ends_with 0
+}
+
+a_withdrawal_has_no_data_test() {
+        fails 2 '--withdraw' hark pub "unix:$PWD/x" a 1 --withdraw
+        fails 2 '--withdraw' hark pub "unix:$PWD/x" a --retain --withdraw
+}
+
 each_notification_is_one_line_test() {
         serve "unix:$PWD/x" --hub
         subscribe "$address" a --count 2

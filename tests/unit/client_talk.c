@@ -87,7 +87,9 @@ static void on_notification(const struct hark_notification *notification, void *
                 conversation_tell(conversation, "note %u: %s %llu \"%s\"%s", number,
                                   notification->topic, (unsigned long long)notification->sequence,
                                   hark_message_text(notification->message),
-                                  notification->is_repeated ? " repeated" : "");
+                                  notification->is_retained   ? " retained"
+                                  : notification->is_repeated ? " repeated"
+                                                              : "");
                 if (numbered->leaves)
                         hark_unsubscribe(numbered->talk->client,
                                          numbered->talk->subscriptions[number]);
@@ -97,6 +99,13 @@ static void on_notification(const struct hark_notification *notification, void *
                                   notification->topic, (long long)notification->n_lost,
                                   (unsigned long long)notification->sequence,
                                   conversation_result(notification->reason));
+                break;
+        case HARK_WITHDRAWN:
+                conversation_tell(conversation, "withdrawn %u: %s %llu", number,
+                                  notification->topic, (unsigned long long)notification->sequence);
+                break;
+        case HARK_CURRENT:
+                conversation_tell(conversation, "current %u: %s", number, notification->topic);
                 break;
         case HARK_UNSUBSCRIBED:
                 conversation_tell(conversation, "end %u: %s", number,
@@ -217,8 +226,9 @@ static int do_subscribe(struct client_talk *talk, const struct command *command)
             sscanf(strstr(command->words, "group="), "group=%31s", group) == 1)
                 params.group = group;
         params.is_once_only = strstr(command->words, "once");
+        params.wants_retained = strstr(command->words, "retained");
         numbered->leaves = strstr(command->words, "leaves");
-        has_params = has_params || params.group || params.is_once_only;
+        has_params = has_params || params.wants_retained || params.group || params.is_once_only;
         r = hark_subscribe(talk->client, command->name, on_notification, numbered,
                            has_params ? &params : NULL, &talk->subscriptions[command->number]);
 
@@ -246,7 +256,10 @@ static int do_send(struct client_talk *talk, const struct command *command)
 
 static int do_publish(struct client_talk *talk, const struct command *command)
 {
-        return hark_publish(talk->client, command->name, command->payload);
+        struct hark_payload payload = command->payload;
+
+        payload.retain = (uint8_t)find_number(command->words, "retain=", 0);
+        return hark_publish(talk->client, command->name, payload);
 }
 
 static int do_unref(struct client_talk *talk, const struct command *command)

@@ -11,8 +11,9 @@
  *         feed N [size=BYTES], feed-end N
  *         pause N, resume N
  *         cancel N
- *         send METHOD, publish TOPIC
+ *         send METHOD, publish TOPIC [retain=NUMBER]
  *         subscribe N FILTER [policy=NUMBER] [messages=COUNT] [bytes=BYTES] [group=NAME] [once] [leaves]
+ *                                                       [retained]
  *                                                       `leaves`: unsubscribes in its callback
  *         unsubscribe N
  *         unref
@@ -21,7 +22,8 @@
  *
  *         answer N: RESULT "PAYLOAD" or why not
  *         more N: "PAYLOAD", room N                     before that
- *         note N: TOPIC SEQUENCE "PAYLOAD" [repeated]
+ *         note N: TOPIC SEQUENCE "PAYLOAD" [retained] [repeated]
+ *         withdrawn N: TOPIC SEQUENCE, current N: FILTER
  *         gap N: TOPIC COUNT from SEQUENCE RESULT
  *         end N: RESULT why
  *         refused: NAME STATUS why

@@ -189,6 +189,11 @@ static const struct frame_example frame_examples[] = {
          .gap = &example_gap,
          .hex = "c1012400 20000000 00000000 05000000 00000000 00000006 00000000 00000000 "
                 "6c6f6164 2e3e0000 03000000 00000000 0c000000 00000000 69000000 00000000"},
+        {.title = "withdrawn",
+         .header = {.type = HARK_FRAME_WITHDRAWN, .id = 11, .status = 5, .sequence = 12},
+         .name = "load.one",
+         .hex = "c1012500 08000000 0b000000 05000000 00000000 00000008 0c000000 00000000 "
+                "6c6f6164 2e6f6e65"},
         {.title = "unsubscribe",
          .header = {.type = HARK_FRAME_UNSUBSCRIBE, .id = 5},
          .hex = "c1012200 00000000 05000000 00000000 00000000 00000000 00000000 00000000"},

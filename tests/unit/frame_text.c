@@ -45,9 +45,11 @@ static const struct key keys[] = {
         KEY(instance), KEY(policy), KEY(wishes),   KEY(window),
 };
 
+#define TO_SERVER 0xff
+
 struct flag {
         const char *text;
-        uint8_t type; /* 0: any */
+        uint8_t type; /* 0: any; of a publish to a server TO_SERVER */
         uint8_t flag;
 };
 
@@ -58,6 +60,10 @@ static const struct flag flags[] = {
         {"waits", HARK_FRAME_REQUEST, HARK_FLAG_CALLER_WAITS},
         {"from-library", HARK_FRAME_ERROR, HARK_FLAG_FROM_LIBRARY},
         {"repeated", HARK_FRAME_PUBLISH, HARK_FLAG_REPEATED},
+        {"retained", HARK_FRAME_PUBLISH, HARK_FLAG_RETAINED},
+        {"kept", HARK_FRAME_PUBLISH, HARK_FLAG_KEPT},
+        {"retain", TO_SERVER, HARK_FLAG_RETAIN},
+        {"live", TO_SERVER, HARK_FLAG_LIVE},
         {"observes", HARK_FRAME_REQUEST, HARK_FLAG_OBSERVES},
         {"feeds", HARK_FRAME_REQUEST, HARK_FLAG_FEEDS},
         {"end", HARK_FRAME_ITEM, HARK_FLAG_END},
@@ -361,7 +367,7 @@ static void fill_words(struct words *words, const struct hark_header *header,
                        const struct hark_frame *frame)
 {
         bool has_to = header->type == HARK_FRAME_PUBLISH || header->type == HARK_FRAME_GAP ||
-                      header->type == HARK_FRAME_ACK;
+                      header->type == HARK_FRAME_ACK || header->type == HARK_FRAME_WITHDRAWN;
         struct hark_queue queue;
 
         *words = (struct words){
@@ -405,9 +411,12 @@ static void add_numbers(struct line *line, struct words *words)
 
 static void add_flags(struct line *line, const struct hark_header *header)
 {
+        bool is_to_server = header->type == HARK_FRAME_PUBLISH && header->status == 0;
+        uint8_t type = is_to_server ? TO_SERVER : header->type;
+
         for (size_t i = 0; i < N_OF(flags); i++)
                 if ((header->flags & flags[i].flag) != 0 &&
-                    (flags[i].type == 0 || flags[i].type == header->type))
+                    (flags[i].type == 0 || flags[i].type == type))
                         add_word(line, " %s", flags[i].text);
         if (header->time_left_ns > 0)
                 add_word(line, " timed");

@@ -201,10 +201,12 @@ static int do_resume(struct server_talk *talk, const struct command *command)
 
 static int do_publish(struct server_talk *talk, const struct command *command)
 {
+        struct hark_payload payload = command->payload;
         char topic[HARK_NAME_MAX + 1];
 
         sscanf(command->words, "%255s", topic);
-        return hark_server_publish(talk->server, topic, command->payload);
+        payload.retain = (uint8_t)find_number(command->words, "retain=");
+        return hark_server_publish(talk->server, topic, payload);
 }
 
 static int do_disconnect(struct server_talk *talk, const struct command *command)

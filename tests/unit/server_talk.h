@@ -17,7 +17,7 @@
  *         let-go N
  *         push N [size=BYTES] [fds=COUNT]
  *         pause N, resume N
- *         publish TOPIC [size=BYTES] [priority=P]
+ *         publish TOPIC [size=BYTES] [priority=P] [retain=NUMBER]
  *         disconnect, unref, room BYTES, n-slow
  *         drain MS
  *

@@ -210,6 +210,7 @@ static bool has_name(uint8_t type)
         case HARK_FRAME_PUBLISH:
         case HARK_FRAME_SUBSCRIBE:
         case HARK_FRAME_GAP:
+        case HARK_FRAME_WITHDRAWN:
                 return true;
         default:
                 return false;

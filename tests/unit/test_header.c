@@ -14,7 +14,7 @@ static const uint8_t known_types[] = {
         HARK_FRAME_HELLO,   HARK_FRAME_GOAWAY,    HARK_FRAME_PING,        HARK_FRAME_PONG,
         HARK_FRAME_REQUEST, HARK_FRAME_REPLY,     HARK_FRAME_ERROR,       HARK_FRAME_CANCEL,
         HARK_FRAME_PUBLISH, HARK_FRAME_SUBSCRIBE, HARK_FRAME_UNSUBSCRIBE, HARK_FRAME_SUBSCRIBED,
-        HARK_FRAME_GAP,     HARK_FRAME_CREDIT,    HARK_FRAME_ITEM,
+        HARK_FRAME_GAP,     HARK_FRAME_CREDIT,    HARK_FRAME_ITEM,        HARK_FRAME_WITHDRAWN,
 };
 
 #define N_KNOWN_TYPES (sizeof(known_types) / sizeof(*known_types))
@@ -61,7 +61,8 @@ static struct hark_header reencode(const struct hark_header *header)
 static bool needs_name(uint8_t type)
 {
         return type == HARK_FRAME_REQUEST || type == HARK_FRAME_PUBLISH ||
-               type == HARK_FRAME_SUBSCRIBE || type == HARK_FRAME_GAP;
+               type == HARK_FRAME_SUBSCRIBE || type == HARK_FRAME_GAP ||
+               type == HARK_FRAME_WITHDRAWN;
 }
 
 static bool may_have_name(uint8_t type)
@@ -399,6 +400,7 @@ START_TEST(every_type_has_a_name_for_logs)
         }
         ck_assert_str_eq(hark_frame_type_name(HARK_FRAME_REQUEST), "request");
         ck_assert_str_eq(hark_frame_type_name(HARK_FRAME_GAP), "gap");
+        ck_assert_str_eq(hark_frame_type_name(HARK_FRAME_WITHDRAWN), "withdrawn");
         ck_assert_str_eq(hark_frame_type_name(0), "unknown");
         ck_assert_str_eq(hark_frame_type_name(15), "unknown");
         ck_assert_str_eq(hark_frame_type_name(255), "unknown");

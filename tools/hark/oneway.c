@@ -59,6 +59,13 @@ static int hand_over(struct oneway *oneway, oneway_verb *verb, hark_client *clie
         return r == 0 ? oneway->status : complain_of_result(name, oneway->address, r, NULL);
 }
 
+static enum hark_retain retain_of(const struct oneway_options *options)
+{
+        if (options->withdraws)
+                return HARK_WITHDRAW;
+        return options->retains ? HARK_RETAIN : HARK_PASSING;
+}
+
 int oneway_run(oneway_verb *verb, const struct oneway_options *options, char **operands)
 {
         struct oneway oneway = {.address = operands[0], .status = EXIT_GOOD};
@@ -73,6 +80,7 @@ int oneway_run(oneway_verb *verb, const struct oneway_options *options, char **o
         int64_t start_ms = now_ms();
 
         input.payload.priority = (uint8_t)options->priority;
+        input.payload.retain = (uint8_t)retain_of(options);
         if (r == EXIT_GOOD)
                 r = client_connect(oneway.address, &params, &client);
         if (options->wait_ms > 0)

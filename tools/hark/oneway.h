@@ -10,6 +10,7 @@
 
 struct oneway_options {
         int timeout_ms, priority, wait_ms;
+        bool retains, withdraws; /* pub */
 };
 
 extern const struct option_spec oneway_options[];

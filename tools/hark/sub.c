@@ -18,7 +18,7 @@ struct sub_options {
         int wait_ms;
         int count, policy;
         const char *group;
-        bool is_once_only, is_json, is_verbose;
+        bool is_once_only, wants_retained, is_json, is_verbose;
 };
 
 /* In the order of enum hark_policy. */
@@ -54,6 +54,12 @@ static const struct option_spec sub_options[] = {
                 .help = "with --group: what this one may have had goes to no other",
                 .kind = OPTION_FLAG,
                 .offset = offsetof(struct sub_options, is_once_only),
+        },
+        {
+                .name = "retained",
+                .help = "first print the values that topics keep",
+                .kind = OPTION_FLAG,
+                .offset = offsetof(struct sub_options, wants_retained),
         },
         OPTION_JSON(struct sub_options, "print each notification, and each gap, as a JSON object"),
         {
@@ -102,6 +108,8 @@ static void print_json_notification(const struct hark_notification *notification
         printf(",\"sequence\":%" PRIu64 ",", notification->sequence);
         if (notification->is_repeated)
                 fputs("\"repeated\":true,", stdout);
+        if (notification->is_retained)
+                fputs("\"retained\":true,", stdout);
         print_json_message(stdout, notification->message);
         puts("}");
 }
@@ -159,6 +167,33 @@ static void take_gap(struct sub *sub, const struct hark_notification *gap)
         }
 }
 
+static void take_withdrawal(struct sub *sub, const struct hark_notification *notification)
+{
+        if (!sub->options->is_json) {
+                complain("%s has no value any more", notification->topic);
+                return;
+        }
+        fputs("{\"kind\":\"withdrawn\",\"topic\":", stdout);
+        print_json_text(stdout, notification->topic);
+        printf(",\"sequence\":%" PRIu64 "}\n", notification->sequence);
+        if (fflush(stdout) != 0)
+                finish(sub, EXIT_REFUSED);
+}
+
+static void take_current(struct sub *sub, const struct hark_notification *notification)
+{
+        if (!sub->options->is_json) {
+                if (sub->options->is_verbose)
+                        complain("these were all values of %s", notification->topic);
+                return;
+        }
+        fputs("{\"kind\":\"current\",\"topic\":", stdout);
+        print_json_text(stdout, notification->topic);
+        puts("}");
+        if (fflush(stdout) != 0)
+                finish(sub, EXIT_REFUSED);
+}
+
 static void on_notification(const struct hark_notification *notification, void *userdata)
 {
         struct sub *sub = userdata;
@@ -169,6 +204,10 @@ static void on_notification(const struct hark_notification *notification, void *
                 take_notification(sub, notification);
         else if (notification->kind == HARK_GAP)
                 take_gap(sub, notification);
+        else if (notification->kind == HARK_WITHDRAWN)
+                take_withdrawal(sub, notification);
+        else if (notification->kind == HARK_CURRENT)
+                take_current(sub, notification);
         else if (notification->kind == HARK_UNSUBSCRIBED)
                 finish(sub, complain_of_result(notification->topic, sub->address,
                                                notification->reason, notification->message));
@@ -184,6 +223,7 @@ static int subscribe_all(struct sub *sub, char **filters)
 {
         struct hark_subscribe_params params = {
                 .group = sub->options->group,
+                .wants_retained = sub->options->wants_retained,
                 .is_once_only = sub->options->is_once_only,
                 .policy = (uint8_t)sub->options->policy,
         };

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_PUBSUB_CURRENT_H
+#define HARK_PUBSUB_CURRENT_H
+
+/*
+ * What a subscription that wants retained values is given first: the current ones, a few at a time, as
+ * its connection takes them, then `subscribed` with their number. They count as nothing that the filter
+ * matched, and no policy drops them; one that cannot be given at all, because it is too large for this
+ * subscriber, is counted as matched and lost.
+ */
+
+#include "loop/loop.h"
+#include "pubsub/retained.h"
+#include "pubsub/subscriber.h"
+
+struct hark_current {
+        struct hark_conn_subscriber *subscriber;
+        struct hark_list link; /* of its channel */
+        struct hark_retained_walk walk;
+        struct hark_outgoing_group waiting;
+        struct hark_task task; /* a chore: goes on */
+        uint32_t n_sent;
+        bool is_over; /* all have been sent; it goes with the last that waits */
+};
+
+/* 0; -ENOMEM. It begins with a chore. */
+int hark_current_begin(struct hark_conn_subscriber *subscriber);
+
+/* There is room again. */
+void hark_current_go_on(struct hark_current *current);
+
+/* Its subscription ends; takes NULL. */
+void hark_current_cut(struct hark_current *current);
+
+#endif
