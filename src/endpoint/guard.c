@@ -88,7 +88,7 @@ static bool is_reported(const struct hark_guard *guard, uint64_t hash)
         return false;
 }
 
-/* Whether this is to be reported: not if it was, nor past the bound. */
+/* Whether this is to be reported: not if it was, nor past the bound, nor where that cannot be noted. */
 static bool note_report(hark_peer *peer, const struct hark_wish *wish)
 {
         struct hark_guard *guard = &peer->guard;
@@ -99,8 +99,9 @@ static bool note_report(hark_peer *peer, const struct hark_wish *wish)
                 return false;
         if (!guard->reported)
                 guard->reported = calloc(REPORTS_MAX, sizeof(*guard->reported));
-        if (guard->reported)
-                guard->reported[guard->n_reported++] = hash;
+        if (!guard->reported)
+                return false;
+        guard->reported[guard->n_reported++] = hash;
         return true;
 }
 

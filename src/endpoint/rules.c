@@ -33,9 +33,8 @@ static bool judge(struct hark_tree_entry *entry, void *userdata)
 
 int hark_rules_init(struct hark_rules *rules)
 {
+        *rules = (struct hark_rules){.tree = hark_tree_new(), .key = hark_hash_key_new()};
         hark_list_init(&rules->all);
-        rules->key = hark_hash_key_new();
-        rules->tree = hark_tree_new();
         return rules->tree ? 0 : -ENOMEM;
 }
 
