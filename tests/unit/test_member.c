@@ -155,6 +155,36 @@ START_TEST(a_full_connection_is_served_when_it_has_room)
 }
 END_TEST
 
+START_TEST(what_one_member_has_confirmed_makes_room_for_the_others)
+{
+        struct hark_server_params params = {.limits.queue_size = 4096};
+        struct server_talk talk;
+
+        server_talk_begin(&talk, &params, false);
+        server_talk_greet(&talk);
+        conversation_run(&talk.conversation, "> subscribe #1 a group=\"crew\"\n"
+                                             "> subscribe #2 b group=\"crew\"\n"
+                                             "< subscribed #1 priority=7\n"
+                                             "< subscribed #2 priority=7\n"
+                                             "= publish a\n"
+                                             "= publish a\n"
+                                             "= publish a\n"
+                                             "= publish a\n"
+                                             "< publish #1 to=1 sequence=1 a\n"
+                                             "< publish #2 to=1 sequence=2 a\n"
+                                             "< publish #3 to=1 sequence=3 a\n"
+                                             "< publish #4 to=1 sequence=4 a\n"
+                                             "= publish b\n"
+                                             "> ack to=1 sequence=1\n"
+                                             "< publish #5 to=2 sequence=1 b\n"
+                                             "> ack to=2 sequence=1\n"
+                                             "> ack to=1 sequence=2\n"
+                                             "> ack to=1 sequence=3\n"
+                                             "> ack to=1 sequence=4\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(what_no_member_takes_is_told_at_once)
 {
         struct server_talk talk;
@@ -366,10 +396,11 @@ FIXTURE_MAIN("member", each_is_sent_to_one_member_under_its_own_number,
              groups_have_nothing_to_do_with_each_other, what_a_member_leaves_behind_goes_to_another,
              what_has_not_left_is_not_marked, what_has_begun_to_leave_is_marked,
              once_only_goes_to_the_publisher, a_gap_comes_before_what_follows_it,
-             a_full_connection_is_served_when_it_has_room, what_no_member_takes_is_told_at_once,
-             members_count_as_subscriptions, what_no_group_can_do_is_refused,
-             an_ack_of_what_was_not_sent_is_a_mistake, an_ack_from_no_group_is_a_mistake,
-             a_server_that_goes_is_told_of_all_that_is_left, what_was_told_is_confirmed,
-             who_is_in_no_group_confirms_nothing,
+             a_full_connection_is_served_when_it_has_room,
+             what_one_member_has_confirmed_makes_room_for_the_others,
+             what_no_member_takes_is_told_at_once, members_count_as_subscriptions,
+             what_no_group_can_do_is_refused, an_ack_of_what_was_not_sent_is_a_mistake,
+             an_ack_from_no_group_is_a_mistake, a_server_that_goes_is_told_of_all_that_is_left,
+             what_was_told_is_confirmed, who_is_in_no_group_confirms_nothing,
              who_leaves_in_its_callback_has_confirmed_that_one_only,
              what_this_end_could_not_keep_is_told_and_confirmed, a_group_has_a_name)
