@@ -50,6 +50,16 @@ static void add_escaped(struct text *text, const char *part)
                 add(text, "%%%02x", (unsigned char)*part);
 }
 
+/* Returns the separator of an option that follows. */
+static char add_uid(struct text *text, const struct hark_address *address, char separator)
+{
+        if (address->uid_rule == HARK_UID_ANY)
+                add(text, "%cuid=any", separator);
+        if (address->uid_rule == HARK_UID_ONE)
+                add(text, "%cuid=%u", separator, address->uid);
+        return address->uid_rule == HARK_UID_DEFAULT ? separator : '&';
+}
+
 static void add_unix(struct text *text, const struct hark_address *address)
 {
         char separator = '?';
@@ -63,10 +73,19 @@ static void add_unix(struct text *text, const struct hark_address *address)
                 add(text, "?mode=%o", address->mode);
                 separator = '&';
         }
-        if (address->uid_rule == HARK_UID_ANY)
-                add(text, "%cuid=any", separator);
-        if (address->uid_rule == HARK_UID_ONE)
-                add(text, "%cuid=%u", separator, address->uid);
+        add_uid(text, address, separator);
+}
+
+static void add_inherited(struct text *text, const struct hark_address *address)
+{
+        char separator;
+
+        FUZZ_CHECK(strlen(address->path) == address->path_size && !strchr(address->path, ':'));
+        add(text, "inherit:");
+        add_escaped(text, address->path);
+        separator = add_uid(text, address, '?');
+        if (address->is_open)
+                add(text, "%copen", separator);
 }
 
 static void add_tcp(struct text *text, const struct hark_address *address)
@@ -98,6 +117,8 @@ static void write_anew(struct text *text, const struct hark_address *address)
                 add_unix(text, address);
         } else if (strcmp(scheme, "tcp") == 0) {
                 add_tcp(text, address);
+        } else if (strcmp(scheme, "inherit") == 0) {
+                add_inherited(text, address);
         } else if (strcmp(scheme, "exec") == 0) {
                 add_exec(text, address);
         } else if (strcmp(scheme, "pipe") == 0) {

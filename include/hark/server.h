@@ -151,12 +151,15 @@ HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
  * while somebody else is taking the same path.
  *
  * @param server must not be NULL
- * @param address as for hark_connect(); "tcp:host:0" picks a port
+ * @param address as for hark_connect(); "tcp:host:0" picks a port; "inherit:" serves the sockets that
+ *        the service manager handed over (LISTEN_FDS, sd_listen_fds(3)), "inherit:NAME" those of that
+ *        name: all of them, or, if one of them cannot be had, none
  * @return 0. -EADDRINUSE: somebody serves it (a socket that nobody serves is replaced; a file that
  *         is no socket never is); -EBUSY: somebody is just taking it. -EACCES. -EPERM: it reaches
  *         beyond this machine, does not say `?open`, and no rule speaks of anyone:
  *         hark_server_allow() first. -EINVAL: see hark_address_check().
- *         -ENOENT: no such directory, user or host. -EOPNOTSUPP: this transport only connects.
+ *         -ENOENT: no such directory, user or host, or "inherit:" without sockets. -EOPNOTSUPP: this
+ *         transport only connects, or what was handed over is no stream socket that listens.
  *         -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.
  */
 HARK_API int hark_server_listen(hark_server *server, const char *address);
@@ -234,6 +237,16 @@ typedef void hark_on_drained(int result, void *userdata);
  */
 HARK_API int hark_server_drain(hark_server *server, int timeout_ms, hark_on_drained *on_drained,
                                void *userdata);
+
+/**
+ * Tells the service manager how this process is, as sd_notify(3): one datagram to the socket that the
+ * environment names (NOTIFY_SOCKET). Does not block. Any thread, as long as none changes the environment.
+ *
+ * @param state "READY=1", "STOPPING=1", "STATUS=words", ..., several with newlines between; not empty
+ * @return 0, also if there is no manager that wants to know; -EOPNOTSUPP: its socket is no UNIX socket;
+ *         -ENOENT, -ECONNREFUSED, -EACCES, -EAGAIN (it does not read), ...: it was not told
+ */
+HARK_API int hark_supervisor_notify(const char *state);
 
 /* Requests: valid in their handler, and as long as they are kept. */
 

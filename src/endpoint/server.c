@@ -293,6 +293,28 @@ int hark_server_handle(hark_server *server, const char *method, hark_on_request 
         return hark_methods_set(&server->methods, method, on_request, userdata);
 }
 
+/* Undoes the last that was begun. */
+static void unlisten(hark_server *server)
+{
+        close_accepting(hark_container_of(server->accepting.previous, struct hark_accepting, link));
+}
+
+static int listen_at_all(hark_server *server, struct hark_address *address)
+{
+        const struct hark_transport_ops *transport = address->transport;
+        int n = transport->count_sockets ? transport->count_sockets(address) : 1;
+        int r = n < 0 ? n : 0;
+
+        for (; r == 0 && address->nth_socket < (unsigned)n; address->nth_socket++)
+                r = listen_at(server, address);
+        if (r == 0)
+                return 0;
+        /* Of those before the one that failed. */
+        while (n > 0 && address->nth_socket-- > 1)
+                unlisten(server);
+        return r;
+}
+
 int hark_server_listen(hark_server *server, const char *address)
 {
         struct hark_address *parsed;
@@ -307,7 +329,7 @@ int hark_server_listen(hark_server *server, const char *address)
                 return r;
         /* Rules that only report keep nobody out. */
         parsed->is_open |= server->rules.speak_of_anyone && !server->params.rules_only_report;
-        r = parsed->transport->listen ? listen_at(server, parsed) : -EOPNOTSUPP;
+        r = parsed->transport->listen ? listen_at_all(server, parsed) : -EOPNOTSUPP;
         hark_address_free(parsed);
         return r;
 }

@@ -124,6 +124,24 @@ char *hark_address_decode(const char *text, size_t size, size_t *ret_size)
         return decoded;
 }
 
+char *hark_address_encode(const char *text, size_t size)
+{
+        char *encoded = malloc(3 * size + 1), *at = encoded;
+
+        if (!encoded)
+                return NULL;
+        for (size_t i = 0; i < size; i++) {
+                unsigned char byte = (unsigned char)text[i];
+
+                if (byte <= ' ' || byte == 0x7F || byte == '%' || byte == '?')
+                        at += sprintf(at, "%%%02X", byte);
+                else
+                        *at++ = (char)byte;
+        }
+        *at = '\0';
+        return encoded;
+}
+
 /* --- scheme and body --------------------------------------------------------------------------- */
 
 static const struct hark_transport_ops *find_scheme(const char *text, size_t size)

@@ -10,6 +10,7 @@
  *         pipe:READ_FD,WRITE_FD
  *         exec:PROGRAM ARGUMENT...
  *         stdio:
+ *         inherit:NAME                        ?uid=NAME|NUMBER|any  ?open
  *
  * In a body %XX is the byte XX: so a path may hold a `?`, and an argument a space. address.c finds the
  * parts, and knows the options; each transport parses its own body.
@@ -42,7 +43,7 @@ enum hark_address_option {
 struct hark_address {
         const struct hark_transport_ops *transport;
         char *text; /* as it was given */
-        char *path; /* unix: the path, or the abstract name without its @ */
+        char *path; /* unix: the path, or the abstract name without its @; inherit: the name */
         size_t path_size;
         bool is_abstract;
         char *host; /* tcp: without brackets */
@@ -54,7 +55,8 @@ struct hark_address {
         uid_t uid; /* HARK_UID_ONE */
         bool has_mode;
         mode_t mode;
-        bool is_open; /* tcp: may be reached from other machines */
+        bool is_open;        /* tcp: may be reached from other machines */
+        unsigned nth_socket; /* inherit: which of those it stands for */
 };
 
 /*
@@ -78,6 +80,10 @@ char *hark_address_decode(const char *text, size_t size, size_t *ret_size);
 
 /* Writes why, fit to print. Returns -EINVAL. A part is quoted as "'%.*s'" of hark_quoted(size). */
 int hark_address_complain(char *why, size_t why_size, const char *format, ...) HARK_FORMAT(3, 4);
+
+/* The opposite of decoding: escapes what stands for something else in an address. Own memory; NULL: no
+ * memory. */
+char *hark_address_encode(const char *text, size_t size);
 
 /* How much of a part of that size is quoted: a line has to hold it. */
 int hark_quoted(size_t size);

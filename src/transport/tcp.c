@@ -26,6 +26,7 @@
 
 #include "base/cleanup.h"
 #include "transport/acceptor.h"
+#include "transport/inherited.h"
 #include "transport/stream.h"
 #include "transport/tcp_address.h"
 #include "transport/tcp_listen.h"
@@ -279,6 +280,14 @@ static char *print_listener(int fd, const struct hark_address *address)
         return asprintf(&printed, "tcp:%s", text) < 0 ? NULL : printed;
 }
 
+static void log_exposure(hark_loop *loop, const char *address)
+{
+        hark_log(hark_loop_log(loop), LOG_ERR,
+                 "%s reaches beyond this machine; if that is meant, add ?open, or first "
+                 "a rule that says what anyone may do",
+                 address);
+}
+
 static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
                               const struct hark_address *address)
 {
@@ -287,10 +296,7 @@ static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
         int r;
 
         if (fd == -EPERM)
-                hark_log(hark_loop_log(loop), LOG_ERR,
-                         "%s reaches beyond this machine; if that is meant, add ?open, or first "
-                         "a rule that says what anyone may do",
-                         address->text);
+                log_exposure(loop, address->text);
         if (fd < 0)
                 return fd;
         base->address = print_listener(fd, address);
@@ -322,6 +328,47 @@ static int listen_tcp(hark_loop *loop, const struct hark_address *address,
                 return -ENOMEM;
         listener->acceptor.listener.transport = &hark_transport_tcp;
         r = start_tcp_listener(listener, loop, address);
+        if (r < 0) {
+                close_tcp_listener(&listener->acceptor.listener);
+                return r;
+        }
+        *ret_listener = &listener->acceptor.listener;
+        return 0;
+}
+
+static int adopt(struct tcp_listener *listener, hark_loop *loop, const struct hark_address *address,
+                 int fd)
+{
+        struct hark_listener *base = &listener->acceptor.listener;
+        union hark_tcp_name name = {0};
+        socklen_t size = sizeof(name);
+        char text[64] = "";
+
+        if (getsockname(fd, &name.any, &size) < 0)
+                return -errno;
+        hark_tcp_print(&name, text, sizeof(text));
+        if (asprintf(&base->address, "tcp:%s", text) < 0) {
+                base->address = NULL;
+                return -ENOMEM;
+        }
+        if (!address->is_open && !hark_tcp_is_loopback(&name)) {
+                log_exposure(loop, base->address);
+                return -EPERM;
+        }
+        hark_tcp_set_up(fd);
+        return hark_acceptor_start(&listener->acceptor, loop, fd, admit);
+}
+
+int hark_tcp_adopt(hark_loop *loop, const struct hark_address *address, int fd,
+                   struct hark_listener **ret_listener)
+{
+        struct tcp_listener *listener = calloc(1, sizeof(*listener));
+        int r;
+
+        if (!listener)
+                return -ENOMEM;
+        listener->acceptor.listener.transport = &hark_transport_tcp;
+        r = adopt(listener, loop, address, fd);
         if (r < 0) {
                 close_tcp_listener(&listener->acceptor.listener);
                 return r;

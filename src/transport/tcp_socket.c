@@ -22,17 +22,22 @@ static void set_option(int fd, int level, int option, int value)
         (void)setsockopt(fd, level, option, &value, sizeof(value));
 }
 
+void hark_tcp_set_up(int fd)
+{
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT);
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 int hark_tcp_open(int family)
 {
         int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 
         if (fd < 0)
                 return -errno;
-        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTERVAL_S);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT);
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        hark_tcp_set_up(fd);
         return fd;
 }
 

@@ -33,6 +33,9 @@
  * machine is noticed as said above; sockets that it accepts are the same in this. */
 int hark_tcp_open(int family);
 
+/* Sets a socket that somebody else has made to the same. */
+void hark_tcp_set_up(int fd);
+
 enum hark_tcp_health {
         HARK_TCP_SETTLED, /* all that was sent has arrived */
         HARK_TCP_WAITING, /* for acknowledgements, or for the other process to read */

@@ -108,6 +108,10 @@ struct hark_transport_ops {
         int (*parse)(struct hark_address *address, const char *body, size_t body_size, char *why,
                      size_t why_size);
 
+        /* How many listeners an address stands for: listen is called with each nth_socket below. Or
+         * -errno. NULL: one. */
+        int (*count_sockets)(const struct hark_address *address);
+
         /*
          * Starts to listen. May block: in the resolver, and up to a second for the lock of a
          * directory. Returns as hark_server_listen() does. NULL: this transport only connects.
@@ -203,6 +207,7 @@ extern const struct hark_transport_ops hark_transport_tcp;
 extern const struct hark_transport_ops hark_transport_pipe;
 extern const struct hark_transport_ops hark_transport_exec;
 extern const struct hark_transport_ops hark_transport_stdio;
+extern const struct hark_transport_ops hark_transport_inherited;
 
 /* The table; NULL past the last. */
 const struct hark_transport_ops *hark_transport_ops_get(size_t index);

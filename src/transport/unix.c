@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "transport/acceptor.h"
+#include "transport/inherited.h"
 #include "transport/path.h"
 #include "transport/path_watch.h"
 #include "transport/peercred.h"
@@ -40,7 +41,8 @@ struct unix_port {
 struct unix_listener {
         struct hark_acceptor acceptor; /* the first member */
         bool is_abstract;
-        struct hark_path path; /* unless it is abstract */
+        bool has_path; /* which is taken, and to be left */
+        struct hark_path path;
         struct hark_unix_users users;
         uint64_t refusal_logged_ns;
 };
@@ -256,10 +258,13 @@ static int open_listening(struct unix_listener *listener, const struct hark_addr
                           int *ret_fd)
 {
         int mode = address->has_mode ? (int)address->mode : -1;
+        int r;
 
         if (address->is_abstract)
                 return open_abstract(address, ret_fd);
-        return hark_path_take(address->path, SOCK_STREAM, mode, &listener->path, ret_fd);
+        r = hark_path_take(address->path, SOCK_STREAM, mode, &listener->path, ret_fd);
+        listener->has_path = r == 0;
+        return r;
 }
 
 static void free_unix_listener(struct unix_listener *listener)
@@ -279,33 +284,65 @@ static int start_unix_listener(struct unix_listener *listener, hark_loop *loop,
         r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);
         if (r == 0)
                 return 0;
-        if (!listener->is_abstract)
+        if (listener->has_path)
                 hark_path_leave(&listener->path);
         hark_close(fd);
         return r;
 }
 
+/* text: its address, handed over. NULL: no memory, also for that. */
+static struct unix_listener *new_unix_listener(const struct hark_address *address, char *text)
+{
+        struct unix_listener *listener = text ? calloc(1, sizeof(*listener)) : NULL;
+
+        if (!listener) {
+                free(text);
+                return NULL;
+        }
+        listener->acceptor.listener.transport = &hark_transport_unix;
+        listener->acceptor.listener.address = text;
+        listener->users = hark_unix_users(address);
+        return listener;
+}
+
 static int listen_unix(hark_loop *loop, const struct hark_address *address,
                        struct hark_listener **ret_listener)
 {
-        struct unix_listener *listener = calloc(1, sizeof(*listener));
-        struct hark_listener *base;
-        int r = -ENOMEM;
+        struct unix_listener *listener =
+                new_unix_listener(address, hark_address_bare_text(address));
+        int r;
 
         if (!listener)
-                return r;
-        base = &listener->acceptor.listener;
-        base->transport = &hark_transport_unix;
-        base->address = hark_address_bare_text(address);
+                return -ENOMEM;
         listener->is_abstract = address->is_abstract;
-        listener->users = hark_unix_users(address);
-        if (base->address)
-                r = start_unix_listener(listener, loop, address);
+        r = start_unix_listener(listener, loop, address);
         if (r < 0) {
                 free_unix_listener(listener);
                 return r;
         }
-        *ret_listener = base;
+        *ret_listener = &listener->acceptor.listener;
+        return 0;
+}
+
+int hark_unix_adopt(hark_loop *loop, const struct hark_address *address, int fd,
+                    struct hark_listener **ret_listener)
+{
+        struct unix_listener *listener;
+        struct hark_unix_name name;
+        int r = hark_unix_name_of(fd, &name);
+
+        if (r < 0)
+                return r;
+        listener = new_unix_listener(address, hark_unix_print(&name));
+        if (!listener)
+                return -ENOMEM;
+        listener->is_abstract = hark_unix_is_abstract(&name);
+        r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);
+        if (r < 0) {
+                free_unix_listener(listener);
+                return r;
+        }
+        *ret_listener = &listener->acceptor.listener;
         return 0;
 }
 
@@ -313,7 +350,7 @@ static void close_unix_listener(struct hark_listener *base)
 {
         struct unix_listener *listener = unix_listener_of(base);
 
-        if (!listener->is_abstract)
+        if (listener->has_path)
                 hark_path_leave(&listener->path);
         hark_acceptor_stop(&listener->acceptor);
         free_unix_listener(listener);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,6 +65,36 @@ void hark_unix_name(struct hark_unix_name *name, const struct hark_address *addr
 bool hark_unix_is_abstract(const struct hark_unix_name *name)
 {
         return name->address.sun_path[0] == '\0';
+}
+
+int hark_unix_name_of(int fd, struct hark_unix_name *ret_name)
+{
+        struct hark_unix_name name = {.size = sizeof(name.address)};
+        const char *path = name.address.sun_path;
+
+        if (getsockname(fd, (struct sockaddr *)&name.address, &name.size) < 0)
+                return -errno;
+        if (name.size <= offsetof(struct sockaddr_un, sun_path))
+                return -EOPNOTSUPP;
+        /* The kernel counts the NUL behind a path, or not, as whoever has bound it did. */
+        if (!hark_unix_is_abstract(&name))
+                name.size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+                                        strnlen(path, sizeof(name.address.sun_path)) + 1);
+        *ret_name = name;
+        return 0;
+}
+
+char *hark_unix_print(const struct hark_unix_name *name)
+{
+        bool is_name = hark_unix_is_abstract(name);
+        size_t size = name->size - offsetof(struct sockaddr_un, sun_path) - 1;
+        char *encoded = hark_address_encode(name->address.sun_path + is_name, size);
+        char *printed = NULL;
+
+        if (encoded && asprintf(&printed, "unix:%s%s", is_name ? "@" : "", encoded) < 0)
+                printed = NULL;
+        free(encoded);
+        return printed;
 }
 
 void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN])

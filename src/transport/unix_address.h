@@ -36,6 +36,12 @@ void hark_unix_name(struct hark_unix_name *name, const struct hark_address *addr
 
 bool hark_unix_is_abstract(const struct hark_unix_name *name);
 
+/* The name that a socket is bound to. 0; -EOPNOTSUPP: it has none; what getsockname(2) said. */
+int hark_unix_name_of(int fd, struct hark_unix_name *ret_name);
+
+/* As an address has it. Own memory; NULL: no memory. */
+char *hark_unix_print(const struct hark_unix_name *name);
+
 /* For the log. */
 #define HARK_UNIX_SHOWN 128
 void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN]);
