@@ -142,11 +142,94 @@ the_failure_of_a_one_way_request_is_said_by_the_server_test() {
         contains "$(next_line "$errors")" 'disk full'
 }
 
+# Whether nobody listens there any more.
+is_refusing() {
+        status_is 3 hark call "$1" x 2>/dev/null
+}
+
+a_polite_end_waits_for_what_runs_test() {
+        mkfifo begun go
+        serve "unix:$PWD/x" --method 'wait=echo >begun; cat go'
+        hark call "$address" wait >said &
+        read -r <begun
+        kill -TERM "$pid"
+        eventually is_refusing "$address"
+        echo done >go
+        wait $!
+        equals "$(<said)" done
+        wait "$pid"
+}
+
+what_is_not_done_in_time_is_cut_off_test() {
+        mkfifo held
+        serve "unix:$PWD/x" --drain 1 --method 'wait=exec sleep 1000 >held' 2>complaint
+        status_is 5 hark call "$address" wait 2>/dev/null &
+        exec {held}<held
+        ends_well "$pid"
+        contains "$(<complaint)" 'cut off'
+        timeout "$patience_s" cat <&"$held"
+        wait $!
+}
+
+# activate ADDRESS COMMAND...: as a service manager does it, with a socket of unix:PATH or tcp: as its
+# descriptor 3.
+activate() {
+        exec python3 -c '
+import os, socket, sys
+scheme, path = sys.argv[1].split(":", 1)
+if scheme == "unix":
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+else:
+    listener = socket.create_server(("127.0.0.1", 0))
+listener.listen()
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="one")
+os.execvp(sys.argv[2], sys.argv[2:])' "$@"
+}
+
+sockets_that_are_handed_over_are_served_test() {
+        start activate "unix:$PWD/x" hark serve inherit: --echo
+        equals "$address" "listening on unix:$PWD/x"
+        equals "$(hark call "unix:$PWD/x" echo hello)" hello
+        ends_well "$pid"
+        equals "$(find . -type s)" ./x
+        rm x
+        start activate tcp: hark serve inherit:one --echo
+        matches "$address" '^listening on tcp:127\.0\.0\.1:[1-9][0-9]*$'
+        equals "$(hark call "${address#listening on }" echo hello)" hello
+        ends_well "$pid"
+}
+
+without_such_sockets_nothing_is_served_test() {
+        fails 3 'LISTEN_FDS' hark serve inherit: --echo
+}
+
+the_service_manager_is_told_test() {
+        start python3 -u -c '
+import socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1])
+print("here")
+for _ in range(2):
+    print(manager.recv(100).decode())' "$PWD/notify"
+        local manager=$output
+        NOTIFY_SOCKET=$PWD/notify serve "unix:$PWD/x" --echo
+        equals "$(next_line "$manager")" READY=1
+        kill -TERM "$pid"
+        equals "$(next_line "$manager")" STOPPING=1
+        wait "$pid"
+        rm notify
+}
+
 an_early_end_kills_what_runs_test() {
         mkfifo held
         serve "unix:$PWD/x" --method 'wait=exec sleep 1000 >held'
         status_is 5 hark call "$address" wait 2>/dev/null &
         exec {held}<held
+        kill -INT "$pid"
+        eventually is_refusing "$address"
         ends_well "$pid"
         timeout "$patience_s" cat <&"$held"
         wait $!

@@ -72,14 +72,16 @@ static const char *connect_hint(const char *address, int error)
         }
 }
 
-static const char *listen_hint(int error)
+static const char *listen_hint(const char *address, int error)
 {
         switch (error) {
         case -EADDRINUSE:
                 return " (choose another address, end the server that is there, or remove what "
                        "is no socket)";
         case -ENOENT:
-                return " (no such directory or host?)";
+                return strncmp(address, "inherit:", 8) == 0
+                               ? " (a service manager hands sockets over, by LISTEN_FDS)"
+                               : " (no such directory or host?)";
         case -EBUSY:
                 return " (another server is just starting there: try again)";
         case -EACCES:
@@ -117,7 +119,7 @@ int complain_of_connect(const char *address, int error)
 int complain_of_listen(const char *address, int error)
 {
         complain("cannot listen at %s: %s%s", address, hark_reason(error, NULL),
-                 listen_hint(error));
+                 listen_hint(address, error));
         return error == -EOPNOTSUPP ? EXIT_USAGE : EXIT_UNREACHED;
 }
 

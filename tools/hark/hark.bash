@@ -37,7 +37,7 @@ _hark_count_operands() {
         local i n=0
         for ((i = 2; i < cword; i++)); do
                 case ${words[i]} in
-                --timeout | --wait | --priority | --repeat | --count | --method | --stream | --allow | --policy | --group | --jobs | --seconds | --sizes)
+                --timeout | --wait | --priority | --repeat | --count | --method | --drain | --stream | --allow | --policy | --group | --jobs | --seconds | --sizes)
                         i=$((i + 1))
                         ;;
                 -?*) ;;

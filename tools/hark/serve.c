@@ -2,7 +2,7 @@
 /*
  * hark serve: shell commands as methods, an echo, a hub, at any number of addresses.
  *
- * It ends on SIGINT and SIGTERM, and when all its addresses were conversations with one peer, stdio:
+ * It ends on SIGINT and SIGTERM, politely the first time, and when all its addresses were conversations with one peer, stdio:
  * and pipe:, and each has left, or has not said hello in time: of such a one the library tells
  * nothing.
  */
@@ -17,7 +17,7 @@
 
 struct serve_options {
         struct option_texts methods, streams, rules;
-        int jobs;
+        int jobs, drain_ms;
         bool has_echo, is_hub, only_reports, is_verbose;
 };
 
@@ -72,6 +72,16 @@ static const struct option_spec serve_options[] = {
                 .max = 4096,
         },
         {
+                .name = "drain",
+                .value = "MS",
+                .help = "at the end, how long to wait for what is under way",
+                .kind = OPTION_NUMBER,
+                .offset = offsetof(struct serve_options, drain_ms),
+                .fallback = 5000,
+                .min = 0,
+                .max = 86400000,
+        },
+        {
                 .name = "verbose",
                 .help = "print the library's log on standard error",
                 .kind = OPTION_FLAG,
@@ -88,7 +98,8 @@ struct serve {
         struct methods *methods;
         size_t n_addresses, n_conversations; /* the latter: stdio: and pipe: */
         size_t n_admitted, n_left;           /* peers, ever */
-        int status;                          /* an exit status */
+        bool is_ending;
+        int status; /* an exit status */
 };
 
 static bool has_scheme(const char *address, const char *scheme)
@@ -104,12 +115,38 @@ static bool is_conversation(const char *address)
         return has_scheme(address, "stdio") || has_scheme(address, "pipe");
 }
 
+static void tell_manager(const char *state)
+{
+        int r = hark_supervisor_notify(state);
+
+        if (r != 0)
+                complain("serve: cannot tell the service manager %s: %s", state,
+                         hark_reason(r, NULL));
+}
+
+static void on_drained(int result, void *userdata)
+{
+        struct serve *serve = userdata;
+
+        if (result == -ETIMEDOUT)
+                complain("serve: what was not done after %d ms is cut off",
+                         serve->options->drain_ms);
+        hark_loop_stop(serve->loop);
+}
+
+/* The second one ends it at once. */
 static void on_signal(int signo, void *userdata)
 {
         struct serve *serve = userdata;
 
         (void)signo;
-        hark_loop_stop(serve->loop);
+        if (serve->is_ending) {
+                hark_loop_stop(serve->loop);
+                return;
+        }
+        serve->is_ending = true;
+        tell_manager("STOPPING=1");
+        hark_server_drain(serve->server, serve->options->drain_ms, on_drained, serve);
 }
 
 static bool is_only_conversations(const struct serve *serve)
@@ -133,7 +170,7 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
         (void)peer;
         (void)reason;
         serve->n_left++;
-        if (!is_only_conversations(serve) || serve->n_left < serve->n_addresses)
+        if (serve->is_ending || !is_only_conversations(serve) || serve->n_left < serve->n_addresses)
                 return;
         if (serve->n_admitted == 0) {
                 complain("serve: nobody at the other end has spoken hark");
@@ -307,6 +344,7 @@ static int run_serve(const void *userdata, char **operands)
                 r = listen_at_all(&serve);
         if (r == EXIT_GOOD) {
                 announce(&serve);
+                tell_manager("READY=1");
                 hark_loop_run(serve.loop);
                 r = serve.status;
         }
@@ -341,7 +379,10 @@ const struct verb verb_serve = {
                 "connect may call and subscribe.\n"
                 "\n"
                 "Prints `listening on ADDRESS' for each address; port 0 is shown as the real one.\n"
-                "Ends with 0 on SIGINT and SIGTERM.\n",
+                "inherit: serves the sockets of the service manager, which is told READY=1 and\n"
+                "STOPPING=1. Ends with 0 on SIGINT and SIGTERM: once what was asked is answered, "
+                "and\n"
+                "at once the second time.\n",
         .example = "  hark serve unix:/tmp/t tcp:127.0.0.1:0 --method 'upper=tr a-z A-Z' --echo\n",
         .min_operands = 1,
         .max_operands = 256,
