@@ -56,6 +56,24 @@ a_killed_server_starts_again_at_the_same_path_test() {
         matches "$(client "$address")" "$clock"
 }
 
+the_service_that_drains_tells_its_manager_and_ends_well_test() {
+        start python3 -u -c '
+import socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1])
+print("here")
+for _ in range(2):
+    print(manager.recv(100).decode())' "$PWD/notify"
+        local manager=$output
+        NOTIFY_SOCKET=$PWD/notify start drain "unix:$PWD/service"
+        equals "$address" "unix:$PWD/service"
+        equals "$(next_line "$manager")" READY=1
+        ends_well "$pid"
+        equals "$(next_line "$manager")" STOPPING=1
+        equals "$(find . -name service)" ''
+        rm notify
+}
+
 the_subscriber_ends_after_as_many_as_it_wanted_test() {
         start publisher "unix:$PWD/clock" 10
         status_is 0 subscriber "$address" 'clock.*' 3 >heard
