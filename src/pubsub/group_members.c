@@ -104,12 +104,13 @@ static void give_up(struct hark_group *group)
                 hark_group_item_give_up(item);
 }
 
-static void hand_on(struct hark_group *group, struct hark_group_item *item, bool is_once_only)
+/* is_last: it goes to no other member. */
+static void hand_on(struct hark_group *group, struct hark_group_item *item, bool is_last)
 {
         struct hark_group_member *next;
 
         item->is_returned = true;
-        if (is_once_only && item->is_repeated) {
+        if (is_last) {
                 hark_group_item_give_up(item);
                 return;
         }
@@ -142,13 +143,15 @@ void hark_group_hand_on(struct hark_group_member *member)
 {
         struct hark_group *group = member->group;
         struct hark_list *link;
+        bool is_last;
 
         while ((link = hark_list_first(&member->unconfirmed))) {
                 struct hark_group_item *item =
                         hark_container_of(link, struct hark_group_item, link);
 
+                is_last = member->is_once_only && !item->frame;
                 take_back(member, item);
-                hand_on(group, item, member->is_once_only);
+                hand_on(group, item, is_last);
         }
         if (--group->n_leaving == 0 && hark_list_is_empty(&group->members))
                 give_up(group);

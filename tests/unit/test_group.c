@@ -192,6 +192,16 @@ START_TEST(once_only_means_no_other)
 }
 END_TEST
 
+START_TEST(what_once_only_has_not_seen_goes_on_though_others_have)
+{
+        group_scene("> join a >\n> join b > once\n> holds b\n"
+                    "> publish 1\n< a 1 1\n"
+                    "> leave a\n< b 1 1 repeated\n"
+                    "> join c >\n"
+                    "> leave b\n< c 1 1 repeated\n");
+}
+END_TEST
+
 START_TEST(the_last_one_leaves_all_to_the_publisher_in_order)
 {
         group_scene("> join a >\n> join b >\n"
@@ -334,6 +344,7 @@ FIXTURE_MAIN("group", each_goes_to_one_in_turns, who_has_the_least_to_confirm_ge
              what_it_may_have_seen_goes_to_others_marked, what_had_not_left_goes_to_others_unmarked,
              what_comes_back_goes_before_what_waits, what_comes_back_from_several_is_in_order,
              those_that_end_together_get_nothing_of_each_other, once_only_means_no_other,
+             what_once_only_has_not_seen_goes_on_though_others_have,
              the_last_one_leaves_all_to_the_publisher_in_order,
              what_matches_nobody_waits_for_who_comes, a_closing_server_gives_nothing_on,
              beyond_its_bound_the_oldest_waiting_goes,
