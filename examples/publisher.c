@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Publishes the time, as long as somebody wants to hear it.
+ * Publishes the time, as long as somebody wants to hear it; and keeps since when it does, for who comes
+ * later.
  *
  *         publisher [ADDRESS [PERIOD_MS]]
  *
@@ -14,6 +15,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+/* The value that "clock.since" has from now on: subscriber.c is told of it first, whenever it comes. */
+static int publish_since(hark_server *server)
+{
+        char text[24];
+        struct hark_payload since;
+
+        snprintf(text, sizeof(text), "%lld", (long long)time(NULL));
+        since = hark_text(text);
+        since.retain = HARK_RETAIN;
+        return hark_server_publish(server, "clock.since", since);
+}
 
 static void on_period(void *userdata)
 {
@@ -54,6 +67,8 @@ int main(int argc, char **argv)
                 r = hark_server_new(loop, &params, &server);
         if (r == 0)
                 r = hark_server_listen(server, address);
+        if (r == 0)
+                r = publish_since(server);
         if (r == 0)
                 r = hark_loop_add_timer(loop, period_ms, period_ms, on_period, server, NULL);
         if (r == 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Prints what is published, says where anything was lost, and why it ended.
+ * Prints what topics keep and what is published, says where anything was lost, and why it ended.
  *
  *         subscriber [ADDRESS [FILTER [COUNT]]]
  *
@@ -30,6 +30,9 @@ static void on_notification(const struct hark_notification *n, void *userdata)
                 if (self->n_wanted > 0 && n->sequence >= self->n_wanted)
                         hark_unsubscribe(self->client, self->subscription);
                 break;
+        case HARK_WITHDRAWN:
+                printf("%s: no more\n", n->topic);
+                break;
         case HARK_GAP:
                 printf("%s: %llu lost: %s\n", n->topic, (unsigned long long)n->n_lost,
                        hark_reason(n->reason, NULL));
@@ -50,11 +53,12 @@ int main(int argc, char **argv)
         const char *address = argc > 1 ? argv[1] : "unix:@clock";
         const char *filter = argc > 2 ? argv[2] : ">";
         struct subscriber self = {.n_wanted = argc > 3 ? strtoul(argv[3], NULL, 10) : 0};
+        struct hark_subscribe_params wishes = {.wants_retained = true};
         struct hark_client_params params = {.is_one_shot = true}; /* ends with the publisher */
         int r = hark_connect(NULL, address, &params, &self.client);
 
         if (r == 0)
-                r = hark_subscribe(self.client, filter, on_notification, &self, NULL,
+                r = hark_subscribe(self.client, filter, on_notification, &self, &wishes,
                                    &self.subscription);
         if (r != 0)
                 fprintf(stderr, "%s: %s\n", address, hark_reason(r, NULL));
