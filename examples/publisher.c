@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Publishes the time, as long as somebody wants to hear it; and keeps since when it does, for who comes
- * later.
+ * Publishes the time, as long as somebody wants to hear it; and its zone, once.
  *
  *         publisher [ADDRESS [PERIOD_MS]]
  *
@@ -16,16 +15,13 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The value that "clock.since" has from now on: subscriber.c is told of it first, whenever it comes. */
-static int publish_since(hark_server *server)
+/* Whoever subscribes later is told of this first, see subscriber.c. */
+static int publish_zone(hark_server *server)
 {
-        char text[24];
-        struct hark_payload since;
+        struct hark_payload zone = hark_text("UTC");
 
-        snprintf(text, sizeof(text), "%lld", (long long)time(NULL));
-        since = hark_text(text);
-        since.retain = HARK_RETAIN;
-        return hark_server_publish(server, "clock.since", since);
+        zone.retain = HARK_RETAIN;
+        return hark_server_publish(server, "clock.zone", zone);
 }
 
 static void on_period(void *userdata)
@@ -68,7 +64,7 @@ int main(int argc, char **argv)
         if (r == 0)
                 r = hark_server_listen(server, address);
         if (r == 0)
-                r = publish_since(server);
+                r = publish_zone(server);
         if (r == 0)
                 r = hark_loop_add_timer(loop, period_ms, period_ms, on_period, server, NULL);
         if (r == 0)
