@@ -99,6 +99,25 @@ static void expect_drained(struct inn *inn, int result)
         kit_assert_result(inn->result, result);
 }
 
+/* What a stream brought. */
+struct flow {
+        unsigned n_items, n_ends;
+        int result;
+};
+
+static void note_item(int result, hark_message *message, void *userdata)
+{
+        struct flow *flow = userdata;
+
+        (void)message;
+        if (result == HARK_MORE) {
+                flow->n_items++;
+                return;
+        }
+        flow->n_ends++;
+        flow->result = result;
+}
+
 START_TEST(calls_in_flight_are_answered_and_new_ones_never_sent)
 {
         struct ending kept = {0}, late = {0};
@@ -122,6 +141,30 @@ START_TEST(calls_in_flight_are_answered_and_new_ones_never_sent)
         ck_assert_uint_eq(inn.n_handled, 1);
         ck_assert_uint_eq(inn.n_left_when_drained, 1);
         kit_until(inn.rig.loop, hark_client_state(inn.rig.client) == HARK_CLOSED);
+        close_inn(&inn);
+}
+END_TEST
+
+/* A stream goes on behind the goodbye, until its handler ends it. */
+START_TEST(a_stream_is_finished)
+{
+        struct flow flow = {.n_items = 0};
+        struct inn inn;
+
+        open_inn(&inn);
+        kit_assert_good(hark_observe(inn.rig.client, "keep", HARK_NOTHING, KIT_PATIENCE_MS,
+                                     note_item, &flow, NULL));
+        kit_until(inn.rig.loop, inn.kept != NULL);
+        drain(&inn, KIT_PATIENCE_MS);
+        for (unsigned i = 1; i <= 50; i++) {
+                kit_assert_good(hark_push(inn.kept, hark_text("item")));
+                kit_until(inn.rig.loop, flow.n_items == i);
+        }
+        ck_assert_uint_eq(inn.n_drained + flow.n_ends, 0);
+        kit_assert_good(hark_reply(inn.kept, HARK_NOTHING));
+        kit_until(inn.rig.loop, flow.n_ends == 1);
+        kit_assert_good(flow.result);
+        expect_drained(&inn, 0);
         close_inn(&inn);
 }
 END_TEST
@@ -383,7 +426,7 @@ START_TEST(what_a_client_serves_may_drain_alone)
 }
 END_TEST
 
-CHAPTER(test_drain, calls_in_flight_are_answered_and_new_ones_never_sent,
+CHAPTER(test_drain, calls_in_flight_are_answered_and_new_ones_never_sent, a_stream_is_finished,
         a_call_is_answered_or_was_never_sent, what_was_published_before_arrives,
         what_waits_in_a_group_is_given_to_its_members, what_is_not_done_in_time_is_cut_off,
         letting_go_ends_the_draining, another_server_takes_the_address_at_once,
