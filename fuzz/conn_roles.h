@@ -29,10 +29,21 @@ struct trial {
         hark_request *kept[MAX_KEPT];
         bool is_told[MAX_KEPT]; /* that it has ended */
         unsigned n_kept;
-        uint64_t call, subscription;
+        uint64_t call, subscription, stream;
 };
 
 /* --- the asking side ---------------------------------------------------------------------------- */
+
+/* As many items as the other end takes, and their end if that is soon. */
+static inline void feed(struct trial *trial, hark_client *client)
+{
+        static const uint8_t bytes[1000];
+
+        for (int i = 0; client && i < 10; i++)
+                if (hark_feed(client, trial->stream, hark_bytes(bytes, sizeof(bytes))) != 0)
+                        return;
+        (void)hark_feed_end(client, trial->stream);
+}
 
 static void on_reply(int result, hark_message *message, void *userdata)
 {
@@ -40,7 +51,11 @@ static void on_reply(int result, hark_message *message, void *userdata)
 
         FUZZ_CHECK(result >= 0 || message == NULL);
         FUZZ_CHECK(strlen(hark_reason(result, message)) > 0);
-        trial->n_ended++;
+        FUZZ_CHECK((result == HARK_MORE) <= (message != NULL));
+        if (result == HARK_ROOM)
+                feed(trial, trial->client);
+        else if (result != HARK_MORE)
+                trial->n_ended++;
 }
 
 static void on_notification(const struct hark_notification *notification, void *userdata)
@@ -64,6 +79,17 @@ static inline void invoke(struct trial *trial, hark_client *client, size_t size,
         if (hark_invoke(client, "a.method", payload, HARK_FOREVER, on_reply, trial, &trial->call) ==
             0)
                 trial->n_begun++;
+}
+
+static inline void observe(struct trial *trial, hark_client *client)
+{
+        struct hark_payload payload = HARK_NOTHING;
+
+        payload.has_feed = true;
+        if (hark_observe(client, "a.stream", payload, HARK_FOREVER, on_reply, trial,
+                         &trial->stream) == 0)
+                trial->n_begun++;
+        feed(trial, client);
 }
 
 static void subscribe(struct trial *trial, hark_client *client, const char *filter,
@@ -95,6 +121,7 @@ static inline void ask_all(struct trial *trial, hark_client *client)
         invoke(trial, client, 100000, 1);
         (void)hark_send(client, "one.way", hark_text("hello"));
         (void)hark_publish(client, "a.topic", HARK_NOTHING);
+        observe(trial, client);
 }
 
 static inline void on_refused(hark_client *client, const char *name, int status,
@@ -121,9 +148,29 @@ static void on_cancel(hark_request *request, int reason, void *userdata)
         }
 }
 
+/* Never more than fits: until it is held up, or says what is wrong. */
+static void on_room(hark_request *request, void *userdata)
+{
+        static const uint8_t bytes[1000];
+
+        (void)userdata;
+        for (int i = 0; i < 20; i++)
+                if (hark_push(request, hark_bytes(bytes, sizeof(bytes))) != 0)
+                        return;
+}
+
+static void on_item(hark_request *request, hark_message *item, void *userdata)
+{
+        (void)userdata;
+        FUZZ_CHECK(!item || hark_message_text(item) != NULL);
+        if (hark_message_size(item) == 13)
+                (void)hark_request_pause(request, true);
+}
+
 static inline void on_keep(hark_request *request, void *userdata)
 {
-        static const struct hark_request_events events = {.on_cancel = on_cancel};
+        static const struct hark_request_events events = {
+                .on_cancel = on_cancel, .on_room = on_room, .on_item = on_item};
         struct trial *trial = userdata;
 
         if (trial->n_kept == MAX_KEPT)

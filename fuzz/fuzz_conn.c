@@ -137,7 +137,8 @@ static void make_conn(struct trial *trial)
                                      .received_size = 5000,
                                      .queue_size = 4096,
                                      .calls_in_flight = 3,
-                                     .subscriptions = 2};
+                                     .subscriptions = 2,
+                                     .window_size = 4096};
         struct hark_limits zeros = {.message_size = 0};
         struct hark_conn_params params = {.is_accepting = !(trial->options & OPTION_CLIENT),
                                           .open_ms = HARK_FOREVER};
@@ -185,7 +186,8 @@ static void put_hello(struct trial *trial)
                                    .message_size = 1 << 20,
                                    .received_size = 2 << 20,
                                    .calls_in_flight = 100,
-                                   .subscriptions = 100};
+                                   .subscriptions = 100,
+                                   .window_size = 4096};
 
         hark_header_encode(&header, bytes);
         hark_hello_encode(&hello, bytes + HARK_HEADER_SIZE);
@@ -209,6 +211,7 @@ static void interfere(struct trial *trial)
         answer_some(trial);
         if (trial->client) {
                 (void)hark_cancel(trial->client, trial->call);
+                (void)hark_pause(trial->client, trial->stream, true);
                 (void)hark_unsubscribe(trial->client, trial->subscription);
                 invoke(trial, trial->client, 1000, 0);
         }

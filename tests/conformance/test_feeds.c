@@ -83,6 +83,40 @@ START_TEST(items_may_be_fed_before_the_connection_stands)
 }
 END_TEST
 
+START_TEST(items_may_be_fed_while_a_server_is_waited_for)
+{
+        struct hark_client_params params = {
+                .wait_ms = KIT_PATIENCE_MS, .retry_min_ms = 1, .retry_max_ms = 50};
+        struct stream_record feed = {.n_to_feed = 100, .feed_size = 100}, none = {.n_to_feed = 0},
+                             both = {.n_to_feed = 10, .feed_size = 5};
+        struct rig rig;
+
+        if (!rig_can_come_back())
+                fixture_skip("nobody can come again: there is no address to return to");
+        if (setting.is_here) {
+                rig_serve(&rig, NULL);
+                rig.client = rig_connect(&rig, &params);
+        } else {
+                rig_start_apart(&rig, NULL, &params);
+        }
+        rig_go_away(&rig);
+        kit_until(rig.loop, hark_client_state(rig.client) != HARK_CONNECTED);
+        stream_feed(&feed, rig.client, "collect", false);
+        stream_feed(&none, rig.client, "collect", false);
+        stream_feed(&both, rig.client, "mirror", true);
+        kit_assert_good(hark_pause(rig.client, both.id, true));
+        kit_assert_good(hark_pause(rig.client, both.id, false));
+        rig_come_back(&rig);
+        stream_expect_end(&rig, &feed, 0);
+        stream_expect_end(&rig, &none, 0);
+        stream_expect_end(&rig, &both, 0);
+        ck_assert_str_eq(feed.end.text, "100 100 10000");
+        ck_assert_str_eq(none.end.text, "0 0 0");
+        ck_assert_uint_eq(both.n_in_order, 10);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(a_stopped_handler_holds_up_who_feeds_it)
 {
         struct wishes wishes = {.limits = {.window_size = 64 * 1024}};
@@ -225,7 +259,8 @@ END_TEST
 
 CHAPTER(test_feeds, a_question_of_many_items_has_one_answer, fed_items_of_any_size_come_whole,
         a_question_that_could_have_items_may_have_none,
-        items_may_be_fed_before_the_connection_stands, a_stopped_handler_holds_up_who_feeds_it,
+        items_may_be_fed_before_the_connection_stands,
+        items_may_be_fed_while_a_server_is_waited_for, a_stopped_handler_holds_up_who_feeds_it,
         a_handler_may_answer_in_the_middle, items_that_nobody_takes_are_dropped,
         a_cancel_ends_a_feed_at_both_sides, items_beyond_what_a_connection_takes_end_their_request,
         both_may_send_items_at_the_same_time, only_questions_have_a_feed)

@@ -158,10 +158,15 @@ static int make_server(struct scene *scene, const char *address)
 {
         struct hark_server_params params = {
                 .on_accept = on_accept, .on_leave = on_leave, .is_hub = true, .userdata = scene};
-        int r = hark_server_new(scene->loop, &params, &scene->server);
+        int r;
+
+        params.limits.window_size = SCENE_WINDOW;
+        r = hark_server_new(scene->loop, &params, &scene->server);
 
         if (r == 0)
                 r = handle_all(scene);
+        if (r == 0)
+                r = scene_stream_offer(scene->server);
         if (r == 0)
                 r = hark_server_listen(scene->server, address);
         scene->is_listening = r == 0;
@@ -263,7 +268,10 @@ static int connect_client(struct scene *scene, const char *address)
 {
         struct hark_client_params params = {
                 .on_state = on_state, .userdata = scene, .attempt_ms = scene->timeout_ms};
-        int r = hark_connect(scene->loop, address, &params, &scene->client);
+        int r;
+
+        params.limits.window_size = SCENE_WINDOW;
+        r = hark_connect(scene->loop, address, &params, &scene->client);
 
         if (r < 0)
                 return r;
@@ -288,6 +296,24 @@ static int first_failure(int so_far, int r)
         return so_far != 0 ? so_far : r;
 }
 
+static void on_stream_end(int result, void *userdata)
+{
+        end(userdata, result);
+}
+
+static int stream(struct scene *scene)
+{
+        struct ending *ending = &scene->calls[SCENE_CALLS - 1];
+        int r;
+
+        scene->stream = (struct scene_stream){
+                .client = scene->client, .on_end = on_stream_end, .userdata = ending};
+        ending->has_begun = true;
+        r = scene_stream_begin(&scene->stream, scene->timeout_ms);
+        ending->has_begun = r == 0;
+        return r;
+}
+
 static int call_all(struct scene *scene)
 {
         static const uint8_t large[LARGE];
@@ -301,6 +327,7 @@ static int call_all(struct scene *scene)
         r = first_failure(r, invoke(scene, 4, "echo", files, on_files));
         r = first_failure(r, invoke(scene, 6, "further", HARK_NOTHING, on_reply));
         r = first_failure(r, invoke(scene, 7, "round", HARK_NOTHING, on_reply));
+        r = first_failure(r, stream(scene));
         return first_failure(r, hark_send(scene->client, "one.way", hark_text("hello")));
 }
 

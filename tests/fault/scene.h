@@ -5,7 +5,7 @@
 /*
  * A bit of everything, played in one loop: a server is made and listens, a client connects, calls, is
  * answered at once and later, on behalf of itself and in a circle, with fds and in fragments, cancels,
- * subscribes, joins a group, publishes, unsubscribes.
+ * sends items both ways, subscribes, joins a group, publishes, unsubscribes.
  * Each step may fail; what must not happen is a crash, a hang, a leak, or an end that is told twice or
  * not at all.
  */
@@ -13,7 +13,9 @@
 #include <hark/hark.h>
 #include <stdbool.h>
 
-#define SCENE_CALLS 8
+#include "scene_stream.h"
+
+#define SCENE_CALLS 9
 
 /* How a call or a subscription ended. */
 struct ending {
@@ -27,7 +29,8 @@ struct scene {
         hark_server *server;
         hark_client *client;
         bool is_listening;
-        struct ending calls[SCENE_CALLS];
+        struct ending calls[SCENE_CALLS]; /* the last is the stream's */
+        struct scene_stream stream;
         struct ending subscription, membership;
         unsigned n_notified, n_shared, n_one_way;
         unsigned n_files; /* that came back */
