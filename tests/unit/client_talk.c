@@ -18,6 +18,7 @@ struct numbered {
         struct client_talk *talk;
         unsigned number;
         bool leaves; /* unsubscribes in its callback */
+        bool stops;  /* stops the flow in its callback */
 };
 
 static struct numbered *new_numbered(struct client_talk *talk, unsigned number)
@@ -69,6 +70,9 @@ static void on_reply(int result, hark_message *message, void *userdata)
 
         if (result == HARK_MORE || result == HARK_ROOM) {
                 tell_progress(conversation, numbered->number, message);
+                if (numbered->stops)
+                        hark_pause(numbered->talk->client, numbered->talk->calls[numbered->number],
+                                   true);
                 return;
         }
         conversation_tell(conversation, "answer %u: %s", numbered->number,
@@ -170,6 +174,7 @@ static int do_ask(struct client_talk *talk, const struct command *command, ask *
         int r;
 
         payload.has_feed = strstr(command->words, " feeds") != NULL;
+        numbered->stops = strstr(command->words, " stops") != NULL;
         r = verb(talk->client, command->name, payload, timeout_ms, on_reply, numbered,
                  &talk->calls[command->number]);
 

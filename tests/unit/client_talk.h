@@ -7,7 +7,7 @@
  * behind a `=`, with numbers that tell its calls and its subscriptions apart:
  *
  *         call N METHOD [timeout=MS] [size=BYTES] [priority=P] [feeds]
- *         observe N METHOD ...                          the same
+ *         observe N METHOD ... [stops]                  the same; `stops`: at each item
  *         feed N [size=BYTES], feed-end N
  *         pause N, resume N
  *         cancel N

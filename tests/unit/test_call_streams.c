@@ -109,6 +109,23 @@ START_TEST(what_is_stopped_is_held_and_not_credited)
 }
 END_TEST
 
+START_TEST(who_stops_the_flow_in_its_callback_gives_no_credit_either)
+{
+        talk_with_small_window("= observe 1 count stops\n"
+                               "< request #1 observes count\n"
+                               "> item #1 size=3000\n"
+                               "> item #1 size=3000\n"
+                               "! more 1: 3000\n"
+                               "= resume 1\n"
+                               "! more 1: 3000\n"
+                               "< credit #1 status=3256\n"
+                               "= resume 1\n"
+                               "< credit #1 status=3256\n"
+                               "> reply #1\n"
+                               "! answer 1: 0 \"\"\n");
+}
+END_TEST
+
 START_TEST(credit_that_was_due_is_given_when_the_flow_goes_on)
 {
         talk_with_small_window("= observe 1 count\n"
@@ -506,6 +523,7 @@ END_TEST
 FIXTURE_MAIN("call_streams", items_come_before_the_end, items_keep_their_place_among_all_callbacks,
              an_item_in_fragments_comes_whole, credit_is_given_for_what_was_told,
              what_is_stopped_is_held_and_not_credited,
+             who_stops_the_flow_in_its_callback_gives_no_credit_either,
              credit_that_was_due_is_given_when_the_flow_goes_on, an_answer_waits_behind_held_items,
              a_lost_connection_waits_behind_held_items_too, a_cancel_drops_what_is_held,
              a_cancel_reaches_an_answer_that_waits_behind_items,

@@ -165,6 +165,23 @@ START_TEST(what_waits_to_leave_of_a_cancelled_answer_never_leaves)
 }
 END_TEST
 
+START_TEST(what_was_pushed_leaves_although_the_request_is_gone)
+{
+        server_talk("> request #1 observes keep.a\n"
+                    "! keep 1: keep.a 0\n"
+                    "= room 0\n"
+                    "= push 1 size=1\n"
+                    "= push 1 size=2\n"
+                    "= reply 1\n"
+                    "= let-go 1\n"
+                    ".\n"
+                    "= room 1000\n"
+                    "< item #1 \"a\"\n"
+                    "< item #1 \"ab\"\n"
+                    "< reply #1\n");
+}
+END_TEST
+
 START_TEST(credit_for_more_than_was_pushed_breaks_the_protocol)
 {
         server_talk("> request #1 observes keep.a\n"
@@ -214,6 +231,26 @@ START_TEST(items_wait_for_the_turn_of_their_request)
 }
 END_TEST
 
+START_TEST(items_wait_for_the_admission_of_their_peer)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, true);
+        conversation_run(&talk.conversation, "> hello tester\n"
+                                             "> request #1 feeds keep.items\n"
+                                             "> item #1 feed \"a\"\n"
+                                             "> item #1 feed end\n"
+                                             "! accept: tester\n"
+                                             "< hello priority=7\n"
+                                             "! keep 1: keep.items 0\n"
+                                             "! item 1: \"a\"\n"
+                                             "! item 1: end\n"
+                                             "= reply 1\n"
+                                             "< reply #1\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(credit_is_given_for_what_the_handler_was_told)
 {
         talk_with_small_limits("> request #1 priority=1 feeds keep.items\n"
@@ -227,6 +264,24 @@ START_TEST(credit_is_given_for_what_the_handler_was_told)
                                "! item 1: end\n"
                                "= reply 1\n"
                                "< reply #1 priority=1\n");
+}
+END_TEST
+
+START_TEST(what_the_handler_was_told_counts_no_more)
+{
+        talk_with_small_limits("> request #1 feeds keep.items\n"
+                               "> item #1 feed size=3500\n"
+                               "! keep 1: keep.items 0\n"
+                               "! item 1: 3500\n"
+                               "< credit #1 status=3756 feed\n"
+                               "> item #1 feed size=3500\n"
+                               "! item 1: 3500\n"
+                               "< credit #1 status=3756 feed\n"
+                               "> item #1 feed size=3500\n"
+                               "! item 1: 3500\n"
+                               "< credit #1 status=3756 feed\n"
+                               "= reply 1\n"
+                               "< reply #1\n");
 }
 END_TEST
 
@@ -406,14 +461,15 @@ FIXTURE_MAIN("request_streams", items_leave_before_the_answer,
              a_handler_hears_of_room_also_where_no_items_are_wanted,
              a_caller_without_a_window_takes_no_items, room_in_the_queue_is_told_as_well,
              what_waits_to_leave_of_a_cancelled_answer_never_leaves,
+             what_was_pushed_leaves_although_the_request_is_gone,
              credit_for_more_than_was_pushed_breaks_the_protocol,
              credit_for_what_is_not_observed_breaks_the_protocol,
-             items_wait_for_the_turn_of_their_request,
+             items_wait_for_the_turn_of_their_request, items_wait_for_the_admission_of_their_peer,
              credit_is_given_for_what_the_handler_was_told,
-             items_that_nobody_watches_for_are_dropped, a_question_without_items_is_at_its_end,
-             what_is_stopped_is_held_and_not_credited, an_end_of_items_waits_while_they_are_stopped,
-             a_cancel_drops_what_is_held, an_answer_drops_what_is_held,
-             an_item_for_which_there_is_no_room_ends_its_request,
+             what_the_handler_was_told_counts_no_more, items_that_nobody_watches_for_are_dropped,
+             a_question_without_items_is_at_its_end, what_is_stopped_is_held_and_not_credited,
+             an_end_of_items_waits_while_they_are_stopped, a_cancel_drops_what_is_held,
+             an_answer_drops_what_is_held, an_item_for_which_there_is_no_room_ends_its_request,
              an_item_beyond_the_window_breaks_the_protocol,
              an_item_behind_the_end_breaks_the_protocol,
              an_item_of_a_question_without_breaks_the_protocol,
