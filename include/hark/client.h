@@ -259,8 +259,9 @@ HARK_API int hark_invoke(hark_client *client, const char *method, struct hark_pa
  * The handler can be ahead of @p on_reply by limits.window_size bytes, no more: an item is dealt with
  * when @p on_reply has returned. Items come in the order in which they were sent, each once, and the
  * end behind all that came before it, but for an end that this side made: by hark_cancel(), by the
- * deadline or by closing the client. Then what has come and was not told yet is dropped. If there is no memory for an
- * item, the call ends with HARK_RESOURCE_EXHAUSTED.
+ * deadline or by closing the client. Then what has come and was not told yet is dropped. If there is
+ * no memory for an item, the call ends with HARK_RESOURCE_EXHAUSTED. With .is_idempotent it is sent
+ * again as long as no item has come, so that none comes twice; with .has_feed never.
  *
  * @param client must not be NULL
  * @param method as for hark_call()

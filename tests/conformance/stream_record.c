@@ -72,9 +72,15 @@ static void on_reply(int result, hark_message *message, void *userdata)
 void stream_observe(struct stream_record *record, hark_client *client, const char *method,
                     const char *text)
 {
+        stream_observe_payload(record, client, method, hark_text(text));
+}
+
+void stream_observe_payload(struct stream_record *record, hark_client *client, const char *method,
+                            struct hark_payload payload)
+{
         record->client = client;
-        kit_assert_good(hark_observe(client, method, hark_text(text), KIT_PATIENCE_MS, on_reply,
-                                     record, &record->id));
+        kit_assert_good(hark_observe(client, method, payload, KIT_PATIENCE_MS, on_reply, record,
+                                     &record->id));
 }
 
 void stream_feed(struct stream_record *record, hark_client *client, const char *method,

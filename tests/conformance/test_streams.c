@@ -245,6 +245,39 @@ START_TEST(a_service_that_goes_away_ends_its_streams_once)
 }
 END_TEST
 
+START_TEST(a_stream_that_has_begun_is_not_begun_anew)
+{
+        struct hark_client_params params = {.retry_min_ms = 1, .retry_max_ms = 50};
+        struct hark_payload question = hark_text("1000000000 1000");
+        struct stream_record stream = {.n_items = 0};
+        struct rig rig;
+
+        if (!rig_can_come_back())
+                fixture_skip("nobody can come again: there is no address to return to");
+        if (setting.is_here) {
+                rig_serve(&rig, NULL);
+                rig.client = rig_connect(&rig, &params);
+        } else {
+                rig_start_apart(&rig, NULL, &params);
+        }
+        question.is_idempotent = true;
+        stream_observe_payload(&stream, rig.client, "items", question);
+        kit_assert_good(hark_pause(rig.client, stream.id, true));
+        while (rig_count(&rig, "held_up") == 0)
+                ;
+        rig_go_away(&rig);
+        rig_come_back(&rig);
+        kit_until(rig.loop, hark_client_state(rig.client) != HARK_CONNECTED);
+        kit_until(rig.loop, hark_client_state(rig.client) == HARK_CONNECTED);
+        ck_assert_int_eq(rig_count(&rig, "pushed"), 0);
+        kit_assert_good(hark_pause(rig.client, stream.id, false));
+        stream_expect_end(&rig, &stream, -ECONNRESET);
+        ck_assert_uint_gt(stream.n_items, 0);
+        ck_assert_uint_eq(stream.n_in_order, stream.n_items);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(a_client_that_goes_away_ends_its_streams_once)
 {
         struct stream_record stream = {.n_items = 0}, stopped = {.n_items = 0};
@@ -348,6 +381,6 @@ CHAPTER(test_streams, items_come_in_order_each_once_and_then_the_answer,
         an_item_larger_than_the_window_passes_alone, a_stopped_stream_holds_up_no_other,
         an_answer_waits_behind_what_is_held, a_cancel_ends_a_stream_at_both_sides,
         a_deadline_ends_a_stopped_stream_at_both_sides,
-        a_service_that_goes_away_ends_its_streams_once,
+        a_service_that_goes_away_ends_its_streams_once, a_stream_that_has_begun_is_not_begun_anew,
         a_client_that_goes_away_ends_its_streams_once, a_call_to_a_method_of_items_ends_at_once,
         each_item_has_its_own_file, many_streams_go_on_beside_one_another)
