@@ -7,6 +7,7 @@
  * kept of it.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 
 #include "../tests/unit/memory_port.h"
@@ -172,10 +173,14 @@ static inline void on_keep(hark_request *request, void *userdata)
         static const struct hark_request_events events = {
                 .on_cancel = on_cancel, .on_room = on_room, .on_item = on_item};
         struct trial *trial = userdata;
+        int r;
 
         if (trial->n_kept == MAX_KEPT)
                 return; /* the library answers */
-        FUZZ_CHECK(hark_request_watch(request, &events, trial) == 0);
+        r = hark_request_watch(request, &events, trial);
+        FUZZ_CHECK(r == 0 || r == -ENOMEM);
+        if (r < 0)
+                return;
         trial->kept[trial->n_kept++] = hark_request_ref(request);
 }
 
