@@ -338,7 +338,7 @@ struct hark_request_events {
         /**
          * One more item of the question, borrowed; NULL: that was the last, or the question has none.
          * The caller can be ahead by limits.window_size of this server. Items that nobody watches for
-         * are dropped.
+         * are dropped; their end is told to who watches later.
          */
         void (*on_item)(hark_request *request, hark_message *item, void *userdata);
         void *reserved[3]; /**< NULL */

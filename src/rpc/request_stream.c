@@ -22,31 +22,37 @@
 
 struct hark_request_stream {
         hark_request *request;
-        bool feeds;        /* the question has items */
-        bool has_fed;      /* and their end has come */
-        bool is_end_asked; /* it has none, and their end was told */
+        bool feeds;    /* the question has items */
+        bool has_fed;  /* and their end has come */
+        bool owes_end; /* it has none, or no more: to be told to who watches for them from now on */
         struct hark_item_receiver receiver;
         struct hark_item_sender sender;
 };
 
 _Static_assert(sizeof(struct hark_request_stream) <= HARK_BLOCK_SIZE, "one block of the pool");
 
+static struct hark_request_stream *stream_of(struct hark_item_receiver *receiver)
+{
+        return hark_container_of(receiver, struct hark_request_stream, receiver);
+}
+
 static hark_request *request_of(struct hark_item_receiver *receiver)
 {
-        return hark_container_of(receiver, struct hark_request_stream, receiver)->request;
+        return stream_of(receiver)->request;
 }
 
 /* --- what is told ------------------------------------------------------------------------------ */
 
-/* What nobody wants to hear of counts as dealt with. */
+/* What nobody wants to hear of counts as dealt with; the end is kept for who wants to later. */
 static void tell(struct hark_item_receiver *receiver, hark_message *item)
 {
         hark_request *request = request_of(receiver);
-
         hark_request *before;
 
-        if (!request->events.on_item)
+        if (!request->events.on_item) {
+                stream_of(receiver)->owes_end = !item;
                 return;
+        }
         before = hark_context_enter(request);
         request->events.on_item(request, item, request->userdata);
         hark_context_leave(before);
@@ -112,6 +118,7 @@ int hark_request_stream_new(hark_request *request, uint8_t flags)
         hark_item_sender_init(&stream->sender, requests->loop, requests->owner, &flow);
         stream->sender.is_wanted = flags & HARK_FLAG_OBSERVES;
         stream->sender.on_room = on_room;
+        stream->owes_end = !stream->feeds;
         flow.flags = HARK_FLAG_FEED;
         if (requests->conn)
                 hark_window_init(&flow.window, requests->conn->limits.window_size);
@@ -139,13 +146,11 @@ void hark_request_stream_close(struct hark_request_stream *stream, bool is_answe
 
 static void watch(struct hark_request_stream *stream, const struct hark_request_events *events)
 {
-        bool has_no_items = !stream->feeds && !stream->is_end_asked;
-
         if (events->on_room)
                 hark_item_sender_await_room(&stream->sender);
-        if (!events->on_item || !has_no_items)
+        if (!events->on_item || !stream->owes_end)
                 return;
-        stream->is_end_asked = true;
+        stream->owes_end = false;
         hark_item_receiver_take_end(&stream->receiver);
 }
 

@@ -189,6 +189,13 @@ static int do_push(struct server_talk *talk, const struct command *command)
         return hark_push(talk->kept[command->number], command->payload);
 }
 
+static int do_watch(struct server_talk *talk, const struct command *command)
+{
+        struct hark_request_events events = {.on_cancel = on_cancel, .on_item = on_item};
+
+        return hark_request_watch(talk->kept[command->number], &events, talk);
+}
+
 static int do_pause(struct server_talk *talk, const struct command *command)
 {
         return hark_request_pause(talk->kept[command->number], true);
@@ -256,7 +263,8 @@ static const struct verb verbs[] = {
         {"reply", do_reply},           {"fail", do_fail},     {"let-go", do_let_go},
         {"publish", do_publish},       {"unref", do_unref},   {"room", do_room},
         {"disconnect", do_disconnect}, {"n-slow", do_n_slow}, {"push", do_push},
-        {"pause", do_pause},           {"resume", do_resume}, {"drain", do_drain},
+        {"pause", do_pause},           {"resume", do_resume}, {"watch", do_watch},
+        {"drain", do_drain},
 };
 
 static void run_verb(struct server_talk *talk, const struct verb *verb, struct command *command)

@@ -18,6 +18,7 @@
  *         push N [size=BYTES] [fds=COUNT]
  *         pause N, resume N
  *         publish TOPIC [size=BYTES] [priority=P] [retain=NUMBER]
+ *         watch N                                      for items, too
  *         disconnect, unref, room BYTES, n-slow
  *         drain MS
  *

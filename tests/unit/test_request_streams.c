@@ -297,6 +297,20 @@ START_TEST(items_that_nobody_watches_for_are_dropped)
 }
 END_TEST
 
+START_TEST(who_watches_late_is_told_the_end)
+{
+        server_talk("> request #1 feeds keep.a\n"
+                    "> item #1 feed \"missed\"\n"
+                    "> item #1 feed end\n"
+                    "! keep 1: keep.a 0\n"
+                    "= watch 1\n"
+                    "! item 1: end\n"
+                    "= watch 1\n"
+                    "= reply 1\n"
+                    "< reply #1\n");
+}
+END_TEST
+
 START_TEST(a_question_without_items_is_at_its_end)
 {
         server_talk("> request #1 keep.items\n"
@@ -467,9 +481,10 @@ FIXTURE_MAIN("request_streams", items_leave_before_the_answer,
              items_wait_for_the_turn_of_their_request, items_wait_for_the_admission_of_their_peer,
              credit_is_given_for_what_the_handler_was_told,
              what_the_handler_was_told_counts_no_more, items_that_nobody_watches_for_are_dropped,
-             a_question_without_items_is_at_its_end, what_is_stopped_is_held_and_not_credited,
-             an_end_of_items_waits_while_they_are_stopped, a_cancel_drops_what_is_held,
-             an_answer_drops_what_is_held, an_item_for_which_there_is_no_room_ends_its_request,
+             who_watches_late_is_told_the_end, a_question_without_items_is_at_its_end,
+             what_is_stopped_is_held_and_not_credited, an_end_of_items_waits_while_they_are_stopped,
+             a_cancel_drops_what_is_held, an_answer_drops_what_is_held,
+             an_item_for_which_there_is_no_room_ends_its_request,
              an_item_beyond_the_window_breaks_the_protocol,
              an_item_behind_the_end_breaks_the_protocol,
              an_item_of_a_question_without_breaks_the_protocol,
