@@ -73,6 +73,14 @@ static void tell_cancel(struct hark_task *task)
         hark_request_unref(request);
 }
 
+/* Before its turn. */
+static void take_out_of_queue(hark_request *request)
+{
+        if (request->requests->conn)
+                hark_conn_had_turn(request->requests->conn);
+        hark_task_cancel(&request->turn);
+}
+
 /* Nobody waits for it any more. Before its turn it is gone without a trace. */
 static void end_request(hark_request *request, int reason)
 {
@@ -82,9 +90,7 @@ static void end_request(hark_request *request, int reason)
         request->reason = reason;
         hark_calls_end_children(&request->children, hark_request_end_of_children(reason));
         if (!had_turn) {
-                if (request->requests->conn)
-                        hark_conn_had_turn(request->requests->conn);
-                hark_task_cancel(&request->turn);
+                take_out_of_queue(request);
                 hark_request_unref(request);
         } else if (request->events.on_cancel) {
                 hark_request_ref(request);
@@ -322,7 +328,7 @@ static bool is_too_deep(const hark_message *message)
 void hark_request_refuse(hark_request *request, int status, const char *text)
 {
         assert(request->state == HARK_REQUEST_QUEUED);
-        hark_task_cancel(&request->turn);
+        take_out_of_queue(request);
         answer_no(request, status, text);
         hark_request_unref(request);
 }

@@ -287,6 +287,32 @@ START_TEST(also_to_what_has_come_before)
 }
 END_TEST
 
+/* Not even as many as may wait for their turn before the connection is not read any more. */
+START_TEST(who_was_refused_does_not_wait_any_more)
+{
+        static char script[64 * 256];
+        size_t size = (size_t)snprintf(script, sizeof(script), "> request #1 call.x\n");
+
+        for (unsigned i = 0; i < 64; i++)
+                size += (size_t)snprintf(script + size, sizeof(script) - size,
+                                         "> request #%u waits echo\n", i + 2);
+        size += (size_t)snprintf(script + size, sizeof(script) - size,
+                                 "< request #1 waits timed x chain=\"-tester !test_circle\"\n");
+        for (unsigned i = 0; i < 64; i++)
+                size += (size_t)snprintf(script + size, sizeof(script) - size,
+                                         "< error #%u status=102 from-library text=\"" CIRCLE
+                                         "tester -> test_circle -> tester\"\n",
+                                         i + 2);
+        snprintf(script + size, sizeof(script) - size,
+                 "< cancel #1 status=4\n"
+                 "< reply #1\n"
+                 "! end: ETIMEDOUT\n"
+                 "> request #100 echo\n"
+                 "< reply #100\n");
+        circle_talk(NULL, NULL, script);
+}
+END_TEST
+
 START_TEST(where_a_handler_has_it_our_own_call_ends)
 {
         circle_talk(NULL, NULL,
@@ -521,7 +547,8 @@ FIXTURE_MAIN("circle", the_end_that_connected_does_not,
              a_request_of_the_chain_that_is_waited_for_is_refused,
              a_request_of_another_chain_waits_for_its_turn,
              a_request_behind_one_who_did_not_wait_does_too, the_end_that_accepted_gives_way,
-             also_to_what_has_come_before, where_a_handler_has_it_our_own_call_ends,
+             also_to_what_has_come_before, who_was_refused_does_not_wait_any_more,
+             where_a_handler_has_it_our_own_call_ends,
              a_detached_call_to_who_waits_for_us_ends_as_well,
              nobody_gives_way_to_one_who_has_answered, who_expects_no_answer_waits_for_nobody,
              over_two_connections_the_smaller_instance_gives_way, and_the_larger_does_not)
