@@ -329,6 +329,9 @@ void hark_peer_drain(hark_peer *peer)
                 return;
         if (peer->client)
                 watch_asked(peer);
+        if (!peer->conn->is_accepting)
+                hark_requests_begin(
+                        &peer->requests); /* also if it was not let in, and never will be */
         if (peer->is_admitted || !peer->conn->is_accepting)
                 hark_conn_drain(peer->conn);
         else

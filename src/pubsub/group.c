@@ -134,6 +134,31 @@ static struct hark_group_item *find_for(struct hark_group_member *member,
         return NULL;
 }
 
+/* Whether the member takes any of these, now or later. */
+static bool is_for_any(struct hark_group_member *member, const struct hark_list *items)
+{
+        hark_list_for_each (link, items) {
+                const struct hark_group_item *item =
+                        hark_container_of(link, struct hark_group_item, link);
+                int r = check(member, item);
+
+                if (matches(member, item) && (r == 0 || r == -EAGAIN || r == -ENOTCONN))
+                        return true;
+        }
+        return false;
+}
+
+bool hark_group_has_for(struct hark_group_member *member)
+{
+        const struct hark_group *group = member->group;
+
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++)
+                if (is_for_any(member, &group->returned.of[i]) ||
+                    is_for_any(member, &group->fresh.of[i]))
+                        return true;
+        return false;
+}
+
 /* Takes the next one that the member takes out of its queue. NULL: there is none. */
 static struct hark_group_item *take_next(struct hark_group_member *member)
 {

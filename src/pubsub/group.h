@@ -180,4 +180,8 @@ bool hark_group_confirm(struct hark_group_member *member, uint32_t sequence);
 /* Gives the member of what waits, as far as it has room. */
 void hark_group_serve(struct hark_group_member *member);
 
+/* Whether anything waits that this member takes. What only one that has gone would have taken waits as
+ * well, until another such comes, or the group ends. */
+bool hark_group_has_for(struct hark_group_member *member);
+
 #endif

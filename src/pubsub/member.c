@@ -250,20 +250,18 @@ void hark_members_init(struct hark_members *members, struct hark_conn *conn,
         hark_list_init(&members->all);
 }
 
-/* First all of them leave, so that none is given what another leaves behind. */
 bool hark_members_are_idle(const struct hark_members *members)
 {
         hark_list_for_each (link, &members->all) {
-                const struct hark_group_member *member = &member_of_link(link)->in_group;
-                const struct hark_group *group = member->group;
+                struct hark_group_member *member = &member_of_link(link)->in_group;
 
-                if (member->n_unconfirmed > 0 ||
-                    (group && group->fresh.n_items + group->returned.n_items > 0))
+                if (member->n_unconfirmed > 0 || hark_group_has_for(member))
                         return false;
         }
         return true;
 }
 
+/* First all of them leave, so that none is given what another leaves behind. */
 void hark_members_close(struct hark_members *members)
 {
         hark_list_for_each (link, &members->all)

@@ -47,8 +47,8 @@ void hark_members_leave(struct hark_members *members, uint32_t id);
  * is gone is late. */
 const char *hark_members_take_ack(struct hark_members *members, const struct hark_header *ack);
 
-/* Whether all that was published to their groups has been given, and confirmed where it was given to
- * them. */
+/* Whether all that was published to their groups, and that they take, has been given, and confirmed where
+ * it was given to them. */
 bool hark_members_are_idle(const struct hark_members *members);
 
 /* The connection is gone: all leave at once. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "frame_text.h"
 #include "server_talk.h"
 
 START_TEST(who_has_nothing_left_is_shown_out)
@@ -194,6 +195,29 @@ START_TEST(who_is_shown_out_meanwhile_is_said_goodbye_to_once)
 }
 END_TEST
 
+/* A client of this process whose connection is answered by the server. */
+static void connect_to(struct server_talk *talk, struct memory_port *memory,
+                       struct hark_conn **ret_conn, hark_peer **ret_peer)
+{
+        struct hark_conn_params params = {.open_ms = HARK_FOREVER};
+        struct hark_limits zeros = {.message_size = 0};
+        hark_loop *loop = talk->conversation.loop;
+
+        memory_port_init(memory, loop);
+        ck_assert_int_eq(hark_limits_complete(&zeros, &params.limits), 0);
+        ck_assert_int_eq(hark_conn_new(loop, memory->port, &params, ret_conn), 0);
+        ck_assert_int_eq(hark_peer_new(talk->server, NULL, *ret_conn, "memory:", ret_peer), 0);
+}
+
+static void say(struct memory_port *memory, const char *line)
+{
+        static uint8_t bytes[8192];
+        size_t size = frame_from_text(line, bytes, sizeof(bytes));
+
+        ck_assert_uint_gt(size, 0);
+        memory_port_put(memory, bytes, size);
+}
+
 START_TEST(who_was_not_let_in_yet_is_refused)
 {
         struct server_talk talk;
@@ -205,6 +229,55 @@ START_TEST(who_was_not_let_in_yet_is_refused)
                          "< goaway status=14 text=\"the server is going away\"\n"
                          "< closed\n"
                          "! drained: 0\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
+START_TEST(what_no_member_of_a_group_takes_holds_up_nothing)
+{
+        server_talk("> subscribe #1 a group=\"crew\"\n"
+                    "> subscribe #2 b group=\"crew\"\n"
+                    "< subscribed #1 priority=7\n"
+                    "< subscribed #2 priority=7\n"
+                    "= publish a size=1\n"
+                    "< publish #1 to=1 sequence=1 a \"a\"\n"
+                    "> unsubscribe #1\n"
+                    "= drain 10000\n"
+                    "< goaway status=14\n"
+                    "< closed\n"
+                    "! unconfirmed: crew a 1\n"
+                    "! leave: 0\n"
+                    "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(what_the_other_end_of_a_client_publishes_before_it_knows_is_let_go_of)
+{
+        struct server_talk talk;
+        struct memory_port memory;
+        struct hark_conn *conn;
+        hark_peer *peer;
+
+        server_talk_begin(&talk, NULL, false);
+        connect_to(&talk, &memory, &conn, &peer);
+        conversation_run(&talk.conversation, "> hello tester\n"
+                                             "< hello priority=7\n"
+                                             "> request #1 keep.a\n"
+                                             "! keep 1: keep.a 0\n"
+                                             "= drain 10000\n"
+                                             "< goaway #1 status=14\n");
+        say(&memory, "hello stranger");
+        say(&memory, "publish #1 a");
+        conversation_run(&talk.conversation, ".\n");
+        ck_assert_uint_eq(peer->requests.n_kept, 0);
+        conversation_run(&talk.conversation, "= reply 1\n"
+                                             "< reply #1\n"
+                                             "< closed\n"
+                                             "! leave: 0\n"
+                                             "! drained: 0\n");
+        hark_conn_close(conn, 0);
+        hark_conn_unref(conn);
+        memory_port_done(&memory);
         server_talk_end(&talk);
 }
 END_TEST
@@ -233,4 +306,6 @@ FIXTURE_MAIN("drain", who_has_nothing_left_is_shown_out, what_was_asked_is_answe
              a_client_that_cancels_or_goes_holds_up_nothing, what_is_not_done_in_time_is_cut_off,
              output_that_does_not_leave_in_time_is_cut_off, letting_go_ends_it,
              a_server_drains_once, who_is_shown_out_meanwhile_is_said_goodbye_to_once,
-             who_was_not_let_in_yet_is_refused, arguments_are_checked)
+             who_was_not_let_in_yet_is_refused, what_no_member_of_a_group_takes_holds_up_nothing,
+             what_the_other_end_of_a_client_publishes_before_it_knows_is_let_go_of,
+             arguments_are_checked)
