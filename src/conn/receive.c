@@ -15,8 +15,11 @@
 /* How many messages full of fds one peer may make us hold: they come from our table of them. */
 #define RECEIVED_MESSAGES_OF_FDS 2
 
-/* So many messages wait for their turn before a connection is not read any more. */
+/* So many messages may wait for their turn; then a connection is not read any more. */
 #define MAX_WAITING 64
+
+/* The bytes of the shortest request: its header and a name. */
+#define REQUEST_SIZE_MIN (HARK_HEADER_SIZE + 8)
 
 /* Bytes read from one connection before the others have their turn. */
 #define READ_TURN (1024 * 1024)
@@ -346,6 +349,25 @@ static int feed(struct hark_conn *conn, size_t n, size_t target_size, const uint
         return r;
 }
 
+/* So many messages may wait for their turn; half of the requests that may be in flight at the most. */
+static uint32_t max_waiting(const struct hark_conn *conn)
+{
+        uint32_t limit = conn->limits.calls_in_flight;
+
+        return limit > 2 * MAX_WAITING ? MAX_WAITING : (limit + 1) / 2;
+}
+
+/* What has been read can not be put back, and beyond the limit on requests it would have to be refused. So
+ * one read takes no more of a stream than may come when almost as many wait as may. */
+static size_t read_size(const struct hark_conn *conn)
+{
+        size_t n_requests = conn->limits.calls_in_flight - max_waiting(conn);
+
+        if (!conn->answerer.ops || n_requests > HARK_SCRATCH_SIZE / REQUEST_SIZE_MIN)
+                return HARK_SCRATCH_SIZE;
+        return (n_requests > 0 ? n_requests : 1) * REQUEST_SIZE_MIN;
+}
+
 /* One read. 1: there may be more; 0: that was all for now, or it is closed. */
 int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
 {
@@ -354,7 +376,8 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
         uint8_t *scratch = hark_loop_scratch(conn->loop);
         size_t target_size = 0;
         uint8_t *target = is_stream ? hark_reader_target(&conn->reader, &target_size) : NULL;
-        struct iovec iov[2] = {{target, target_size}, {scratch, HARK_SCRATCH_SIZE}};
+        size_t size = is_stream ? read_size(conn) : HARK_SCRATCH_SIZE;
+        struct iovec iov[2] = {{target, target_size}, {scratch, size}};
         ssize_t n = transport->receive(conn->port, target ? iov : iov + 1, target ? 2 : 1,
                                        &conn->reader.fds);
 
@@ -369,13 +392,13 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
         if (feed(conn, (size_t)n, target_size, scratch) < 0)
                 return 0;
         /* A stream that did not fill the buffer is empty; asking it again would cost a system call. */
-        return !is_stream || (size_t)n == target_size + HARK_SCRATCH_SIZE;
+        return !is_stream || (size_t)n == target_size + size;
 }
 
 /* Callbacks that a wait holds back do not hold up reading: what it waits for must get through. */
 static bool is_behind(const struct hark_conn *conn)
 {
-        return conn->n_waiting >= MAX_WAITING && !hark_loop_is_holding(conn->loop);
+        return conn->n_waiting >= max_waiting(conn) && !hark_loop_is_holding(conn->loop);
 }
 
 void hark_conn_read_turn(struct hark_conn *conn)

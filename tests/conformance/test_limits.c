@@ -122,6 +122,37 @@ END_TEST
 
 /* --- subscriptions ---------------------------------------------------------------------------------------- */
 
+/* They come in much faster than handlers run. */
+static void send_a_burst(const struct wishes *wishes, unsigned n)
+{
+        struct told told = {0};
+        struct hark_client_params params = tell(&told);
+        struct rig rig;
+
+        rig_serve(&rig, wishes);
+        rig.client = rig_connect(&rig, &params);
+        rig_ask(&rig, "echo", "%s", "");
+        for (unsigned i = 0; i < n; i++)
+                kit_assert_good(hark_send(rig.client, "note", HARK_NOTHING));
+        ck_assert_int_eq(rig_count(&rig, "notes"), n);
+        ck_assert_uint_eq(told.n_refused, 0);
+        rig_end(&rig);
+}
+
+START_TEST(a_burst_of_sends_is_slowed_down_and_not_refused)
+{
+        send_a_burst(NULL, 5000);
+}
+END_TEST
+
+START_TEST(also_where_few_may_be_in_flight)
+{
+        struct wishes wishes = {.limits = {.calls_in_flight = 16}};
+
+        send_a_burst(&wishes, 100);
+}
+END_TEST
+
 START_TEST(more_subscriptions_than_the_service_keeps_are_not_sent)
 {
         struct wishes wishes = {.limits = {.subscriptions = 2}};
@@ -278,6 +309,7 @@ END_TEST
 
 CHAPTER(test_limits, more_calls_in_flight_than_the_service_takes_are_not_sent,
         more_calls_than_its_hello_allows_are_refused, what_is_sent_one_way_is_handled_or_told_of,
+        a_burst_of_sends_is_slowed_down_and_not_refused, also_where_few_may_be_in_flight,
         more_subscriptions_than_the_service_keeps_are_not_sent,
         more_subscriptions_than_its_hello_allows_are_refused,
         a_full_queue_says_so_and_then_that_it_has_room, there_are_so_many_places_at_an_address,
