@@ -35,6 +35,7 @@ static void tell_room(struct hark_backlog *backlog)
 static void unqueue(struct hark_backlog *backlog, struct hark_outgoing *outgoing)
 {
         hark_list_remove(&outgoing->link);
+        outgoing->is_waiting = false;
         *size_of_kind(backlog, outgoing) -= outgoing->charge;
 }
 
@@ -76,13 +77,20 @@ int hark_backlog_queue(struct hark_backlog *backlog, const struct hark_send *sen
         if (r < 0)
                 return r;
         hark_outgoing_attach(outgoing, send, slot);
-        hark_backlog_put(backlog, outgoing);
+        hark_backlog_put(backlog, &backlog->queued, outgoing);
         return 0;
 }
 
-void hark_backlog_put(struct hark_backlog *backlog, struct hark_outgoing *outgoing)
+struct hark_list *hark_backlog_front(struct hark_backlog *backlog)
 {
-        hark_list_push_back(&backlog->queued, &outgoing->link);
+        return backlog->queued.next;
+}
+
+void hark_backlog_put(struct hark_backlog *backlog, struct hark_list *front,
+                      struct hark_outgoing *outgoing)
+{
+        hark_list_insert_before(front, &outgoing->link);
+        outgoing->is_waiting = true;
         *size_of_kind(backlog, outgoing) += outgoing->charge;
 }
 
@@ -124,6 +132,7 @@ void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn,
 
 struct reclaiming {
         struct hark_backlog *backlog;
+        struct hark_list *front;
         struct hark_ledger *ledger;
         uint64_t n_dropped;
 };
@@ -144,7 +153,7 @@ static bool reclaim_send(struct reclaiming *reclaiming, struct hark_outgoing *ou
                 reclaiming->n_dropped++;
                 return false;
         }
-        hark_backlog_put(backlog, outgoing);
+        hark_backlog_put(backlog, reclaiming->front, outgoing);
         return true;
 }
 
@@ -156,14 +165,14 @@ static bool reclaim(struct hark_outgoing *outgoing, void *userdata)
                 return reclaim_send(reclaiming, outgoing);
         if (outgoing->header.type != HARK_FRAME_REQUEST || !outgoing->slot)
                 return false;
-        hark_backlog_put(reclaiming->backlog, outgoing);
+        hark_backlog_put(reclaiming->backlog, reclaiming->front, outgoing);
         return true;
 }
 
-uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_conn *conn,
-                              struct hark_ledger *ledger)
+uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_list *front,
+                              struct hark_conn *conn, struct hark_ledger *ledger)
 {
-        struct reclaiming reclaiming = {.backlog = backlog, .ledger = ledger};
+        struct reclaiming reclaiming = {.backlog = backlog, .front = front, .ledger = ledger};
 
         hark_writer_reclaim(&conn->writer, reclaim, &reclaiming);
         return reclaiming.n_dropped;

@@ -9,7 +9,7 @@
  *                                    ^                               |
  *                                    +---- hark_backlog_reclaim() ---+  what had not begun to leave
  *
- * While a connection stands it is empty, so that what waited leaves before what is new. Calls and
+ * While a connection takes what is sent it is empty, so that what waited leaves before what is new. Calls and
  * what expects no answer (sends) have a limit each.
  */
 
@@ -35,8 +35,13 @@ uint64_t hark_backlog_drop(struct hark_backlog *backlog);
 int hark_backlog_queue(struct hark_backlog *backlog, const struct hark_send *send,
                        struct hark_outgoing **slot);
 
-/* Puts a message of one's own behind the others, whatever the limits. */
-void hark_backlog_put(struct hark_backlog *backlog, struct hark_outgoing *outgoing);
+/* What has been asked since the other side said goodbye is here already, when the connection is lost: what
+ * comes from there goes before it. The place for that; valid as long as nothing is queued or taken back. */
+struct hark_list *hark_backlog_front(struct hark_backlog *backlog);
+
+/* Puts a message of one's own there, whatever the limits. */
+void hark_backlog_put(struct hark_backlog *backlog, struct hark_list *front,
+                      struct hark_outgoing *outgoing);
 
 /* Takes back one that waits, and frees it. Clears its slot. */
 void hark_backlog_withdraw(struct hark_backlog *backlog, struct hark_outgoing *outgoing);
@@ -49,7 +54,7 @@ void hark_backlog_send(struct hark_backlog *backlog, struct hark_conn *conn,
 /* Takes what was asked on a connection that is closing, and has not begun to leave: calls that still
  * have a slot, and sends as far as there is room. They are not on its ledger any more. Returns how many
  * sends there was no room for. */
-uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_conn *conn,
-                              struct hark_ledger *ledger);
+uint64_t hark_backlog_reclaim(struct hark_backlog *backlog, struct hark_list *front,
+                              struct hark_conn *conn, struct hark_ledger *ledger);
 
 #endif

@@ -47,6 +47,7 @@ struct hark_outgoing {
         size_t size;            /* with header and prefix: what it counts in its group */
         size_t charge;          /* memory that it holds: what it counts in its queue */
         bool is_control;        /* as in hark_send */
+        bool is_waiting;        /* for a connection, in a backlog */
         bool has_begun;         /* a frame of it has left */
         bool is_given_up;       /* no further fragment of it leaves */
         struct hark_pool *pool; /* NULL: from malloc */

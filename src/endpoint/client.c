@@ -209,7 +209,8 @@ static void drop_sends(hark_client *client)
         uint64_t n_dropped = hark_backlog_drop(&client->backlog);
 
         if (hark_client_is_connected(client))
-                n_dropped += hark_backlog_reclaim(&client->backlog, client->conn, ledger);
+                n_dropped += hark_backlog_reclaim(&client->backlog, &client->backlog.queued,
+                                                  client->conn, ledger);
         hark_client_tell_lost(client, n_dropped, hark_ledger_close(ledger));
 }
 

@@ -380,6 +380,14 @@ void hark_subscriptions_lose_conn(struct hark_subscriptions *subscriptions, int 
         subscriptions->conn = NULL;
 }
 
+/* A connection of which one end has said goodbye does not; the next one will. */
+static bool takes_new(const struct hark_subscriptions *subscriptions)
+{
+        struct hark_conn *conn = subscriptions->conn;
+
+        return conn && (hark_conn_can_ask(conn) || subscriptions->wait_limit == 0);
+}
+
 static int check_room(const struct hark_subscriptions *subscriptions)
 {
         const struct hark_conn *conn = subscriptions->conn;
@@ -406,7 +414,7 @@ int hark_subscriptions_add(struct hark_subscriptions *subscriptions, const char 
         if (!subscription)
                 return -ENOMEM;
         subscription->id = next_id(subscriptions);
-        if (subscriptions->conn)
+        if (takes_new(subscriptions))
                 r = send_subscribe(subscription, false);
         if (r < 0) {
                 hark_subscription_unref(subscription);

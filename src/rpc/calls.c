@@ -26,10 +26,10 @@ struct hark_pending_call *hark_calls_find_by_wire_id(const struct hark_calls *ca
 
 static void take_back(struct hark_calls *calls, struct hark_outgoing *outgoing)
 {
-        if (calls->conn)
-                hark_conn_withdraw(calls->conn, outgoing);
-        else
+        if (outgoing->is_waiting)
                 hark_backlog_withdraw(calls->backlog, outgoing);
+        else
+                hark_conn_withdraw(calls->conn, outgoing);
 }
 
 void hark_call_forget_copy(struct hark_pending_call *pending)
@@ -154,11 +154,17 @@ static struct hark_send request_of(const struct hark_question *question, uint64_
         };
 }
 
+/* A connection of which one end has said goodbye takes nothing new, but the next one will. */
+static bool must_wait(const struct hark_calls *calls)
+{
+        return !calls->conn || (calls->backlog && !hark_conn_can_ask(calls->conn));
+}
+
 /* Sends it, or lets it wait for a connection. */
 static int send_or_wait(struct hark_calls *calls, const struct hark_send *send,
                         struct hark_outgoing **slot)
 {
-        if (calls->conn)
+        if (!must_wait(calls))
                 return hark_conn_send(calls->conn, send, slot);
         return calls->backlog ? hark_backlog_queue(calls->backlog, send, slot) : -ENOTCONN;
 }
@@ -204,7 +210,7 @@ void hark_call_start_deadline(struct hark_pending_call *pending)
         const struct hark_calls *calls = pending->calls;
         uint64_t due_ns = pending->deadline_ns, wait_ns;
 
-        if (!calls->conn && !pending->copy) {
+        if (pending->outgoing && pending->outgoing->is_waiting && !pending->copy) {
                 wait_ns = hark_deadline_ns(calls->wait_ms);
                 due_ns = wait_ns < due_ns ? wait_ns : due_ns;
         }
@@ -304,9 +310,10 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
 
 static int post(struct hark_calls *calls, const struct hark_send *send)
 {
+        bool is_sent = !must_wait(calls);
         int r = send_or_wait(calls, send, NULL);
 
-        if (r == 0 && calls->conn)
+        if (r == 0 && is_sent)
                 hark_ledger_send(&calls->ledger, send->priority);
         return r;
 }

@@ -25,15 +25,14 @@ static void leave_backlog(struct hark_pending_call *pending)
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn)
 {
         calls->conn = conn;
-        hark_list_for_each (link, &calls->all)
-                leave_backlog(hark_container_of(link, struct hark_pending_call, link));
         hark_calls_attach_streams(calls);
         if (calls->backlog)
                 hark_backlog_send(calls->backlog, conn, &calls->ledger);
+        hark_list_for_each (link, &calls->all)
+                leave_backlog(hark_container_of(link, struct hark_pending_call, link));
 }
 
-/* It goes before what was asked after it: the backlog is still empty, and takes them in their order. */
-static bool wait_again(struct hark_pending_call *pending)
+static bool wait_again(struct hark_pending_call *pending, struct hark_list *front)
 {
         static const struct hark_send no_group;
         struct hark_calls *calls = pending->calls;
@@ -44,7 +43,7 @@ static bool wait_again(struct hark_pending_call *pending)
                 return false;
         pending->has_left = true;
         hark_outgoing_attach(clone, &no_group, &pending->outgoing);
-        hark_backlog_put(calls->backlog, clone);
+        hark_backlog_put(calls->backlog, front, clone);
         return true;
 }
 
@@ -56,24 +55,39 @@ static bool may_wait(const struct hark_pending_call *pending)
         return pending->copy || pending->calls->wait_limit > 0;
 }
 
-static void lose_conn(struct hark_pending_call *pending)
+static bool waits(struct hark_pending_call *pending, struct hark_list *front)
 {
-        if (hark_call_was_sent(pending) ? !wait_again(pending) : !may_wait(pending))
+        if (hark_call_was_sent(pending))
+                return wait_again(pending, front);
+        return pending->outgoing->is_waiting || may_wait(pending);
+}
+
+static void lose_conn(struct hark_pending_call *pending, struct hark_list *front)
+{
+        if (!waits(pending, front))
                 hark_call_end_unanswered(pending, -ECONNRESET);
         else if (pending->stream)
                 hark_call_stream_detach(pending->stream);
 }
 
+/* What has been asked since a goodbye waits already. */
+static void begin_to_wait(struct hark_pending_call *pending)
+{
+        if (pending->deadline.due_ns >= pending->deadline_ns)
+                hark_call_start_deadline(pending);
+}
+
 uint64_t hark_calls_lose_conn(struct hark_calls *calls)
 {
+        struct hark_list *front = hark_backlog_front(calls->backlog);
         uint64_t n_dropped;
 
         hark_list_for_each (link, &calls->all)
-                lose_conn(hark_container_of(link, struct hark_pending_call, link));
-        n_dropped = hark_backlog_reclaim(calls->backlog, calls->conn, &calls->ledger);
+                lose_conn(hark_container_of(link, struct hark_pending_call, link), front);
+        n_dropped = hark_backlog_reclaim(calls->backlog, front, calls->conn, &calls->ledger);
         calls->conn = NULL;
         hark_list_for_each (link, &calls->all)
-                hark_call_start_deadline(hark_container_of(link, struct hark_pending_call, link));
+                begin_to_wait(hark_container_of(link, struct hark_pending_call, link));
         return n_dropped;
 }
 
@@ -84,7 +98,8 @@ void hark_calls_take_goaway(struct hark_calls *calls, uint32_t last_id)
                         hark_container_of(link, struct hark_pending_call, link);
 
                 /* Serial arithmetic: ids wrap. */
-                if ((int32_t)((uint32_t)pending->id - last_id) > 0 && !pending->copy)
+                if ((int32_t)((uint32_t)pending->id - last_id) > 0 && !pending->copy &&
+                    !(pending->outgoing && pending->outgoing->is_waiting))
                         hark_call_end(pending, -ENOTCONN, NULL);
         }
 }

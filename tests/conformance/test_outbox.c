@@ -176,6 +176,67 @@ START_TEST(an_idempotent_call_of_a_one_shot_client_ends)
 }
 END_TEST
 
+struct watcher {
+        hark_client *client;
+        uint64_t id;
+        unsigned n_items;
+        struct ending ending;
+};
+
+/* The first item stops the flow, so that the handler is held up with the rest. */
+static void watch_items(int result, hark_message *message, void *userdata)
+{
+        struct watcher *watcher = userdata;
+
+        if (result != HARK_MORE) {
+                rig_note_end(result, message, &watcher->ending);
+                return;
+        }
+        if (watcher->n_items++ == 0)
+                kit_assert_good(hark_pause(watcher->client, watcher->id, true));
+}
+
+START_TEST(an_idempotent_call_is_not_asked_again_when_an_item_has_come)
+{
+        struct hark_payload payload = hark_text("100 1000 0");
+        struct hark_client_params params = {.retry_min_ms = 1, .limits = {.window_size = 4096}};
+        struct watcher watcher = {.n_items = 0};
+        struct rig rig;
+
+        need_death();
+        payload.is_idempotent = true;
+        start(&rig, &params);
+        watcher.client = rig.client;
+        kit_assert_good(hark_observe(rig.client, "items", payload, KIT_PATIENCE_MS, watch_items,
+                                     &watcher, &watcher.id));
+        kit_until(rig.loop, watcher.n_items == 1);
+        lose(&rig);
+        come_back(&rig);
+        kit_assert_good(hark_pause(rig.client, watcher.id, false));
+        rig_expect_end(&rig, &watcher.ending, -ECONNRESET);
+        ck_assert_uint_lt(watcher.n_items, 100);
+        rig_end(&rig);
+}
+END_TEST
+
+START_TEST(a_stream_that_is_asked_for_while_away_flows_on_return)
+{
+        struct hark_client_params params = {.retry_min_ms = 1, .wait_ms = HARK_FOREVER};
+        struct watcher watcher = {.n_items = 1};
+        struct rig rig;
+
+        rig_need_address_to_return_to();
+        start(&rig, &params);
+        lose(&rig);
+        kit_assert_good(hark_observe(rig.client, "items", hark_text("50 1000 0"), KIT_PATIENCE_MS,
+                                     watch_items, &watcher, NULL));
+        come_back(&rig);
+        rig_expect_end(&rig, &watcher.ending, 0);
+        ck_assert_uint_eq(watcher.n_items, 51);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(letting_go_ends_what_would_be_asked_again)
 {
         struct ending kept = {0};
@@ -388,7 +449,10 @@ END_TEST
 
 CHAPTER(test_outbox, an_idempotent_call_is_asked_again,
         a_large_idempotent_call_is_asked_again_whole, an_idempotent_call_keeps_its_deadline,
-        an_idempotent_call_of_a_one_shot_client_ends, letting_go_ends_what_would_be_asked_again,
+        an_idempotent_call_of_a_one_shot_client_ends,
+        an_idempotent_call_is_not_asked_again_when_an_item_has_come,
+        a_stream_that_is_asked_for_while_away_flows_on_return,
+        letting_go_ends_what_would_be_asked_again,
         what_is_sent_while_away_arrives_in_order_and_before_the_rest,
         what_is_published_while_away_arrives, a_full_outbox_says_so_and_when_it_is_not,
         what_waits_when_the_client_is_let_go_of_is_told_as_dropped,

@@ -116,6 +116,25 @@ static void expect_served_by(struct scene *scene, const char *which)
         ck_assert_str_eq(scene->answer, which);
 }
 
+static uint64_t next_in_ms(const struct scene *scene)
+{
+        uint64_t due_ns = scene->client->attempts.next.due_ns, now_ns = hark_now_ns();
+
+        if (!hark_timer_is_running(&scene->client->attempts.next) || due_ns < now_ns)
+                return 0;
+        return (due_ns - now_ns) / 1000000;
+}
+
+/* Until it does not try by itself any more. */
+static void wait_until_quiet(struct scene *scene)
+{
+        uint64_t end_ns = hark_deadline_ns(KIT_PATIENCE_MS);
+
+        while (next_in_ms(scene) < 10000 && hark_time_left_ms(end_ns) > 0)
+                ck_assert_int_eq(hark_loop_process(scene->loop, 10), 0);
+        ck_assert_uint_gt(next_in_ms(scene), 10000);
+}
+
 /* --- several addresses ------------------------------------------------------------------------- */
 
 START_TEST(the_first_that_serves_is_taken)
@@ -204,9 +223,10 @@ START_TEST(who_refuses_for_good_is_passed_over)
         status = 0;
         go(&scene, 1);
         kit_process_until(scene.loop, &scene.n_retrying, 1);
+        wait_until_quiet(&scene); /* and the first one is not asked again */
         serve(&scene, 2);
         kit_process_until(scene.loop, &scene.n_connected, 2);
-        ck_assert_uint_eq(scene.client->attempts.current, 2);
+        expect_served_by(&scene, "2");
         end(&scene);
 }
 END_TEST
@@ -248,26 +268,80 @@ START_TEST(calls_made_while_several_are_tried_wait_for_the_one_that_serves)
 }
 END_TEST
 
+/* --- a goodbye that takes its time ----------------------------------------------------------------- */
+
+static hark_request *kept;
+
+static void keep(hark_request *request, void *userdata)
+{
+        (void)userdata;
+        kept = hark_request_ref(request);
+}
+
+static void count_end(int result, hark_message *message, void *userdata)
+{
+        (void)message;
+        ck_assert_int_eq(result, 0);
+        ++*(unsigned *)userdata;
+}
+
+static void on_drained(int result, void *userdata)
+{
+        (void)result;
+        ++*(unsigned *)userdata;
+}
+
+static void note(const struct hark_notification *notification, void *userdata)
+{
+        *(unsigned *)userdata += notification->kind == HARK_NOTIFICATION;
+}
+
+static bool is_leaving(const struct scene *scene)
+{
+        return scene->client->conn && scene->client->conn->has_goaway;
+}
+
+START_TEST(what_is_asked_while_a_server_drains_waits_for_the_next_one)
+{
+        unsigned n_ended = 0, n_drained = 0, n_notes = 0;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        params.outbox_size = 4096;
+        serve(&scene, 0);
+        serve(&scene, 1);
+        ck_assert_int_eq(hark_server_handle(scene.servers[0], "keep", keep, NULL), 0);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        ck_assert_int_eq(hark_invoke(scene.client, "keep", HARK_NOTHING, KIT_PATIENCE_MS, count_end,
+                                     &n_ended, NULL),
+                         0);
+        while (!kept)
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        ck_assert_int_eq(
+                hark_server_drain(scene.servers[0], KIT_PATIENCE_MS, on_drained, &n_drained), 0);
+        while (!is_leaving(&scene))
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        ck_assert_int_eq(hark_invoke(scene.client, "which", HARK_NOTHING, KIT_PATIENCE_MS,
+                                     take_answer, &scene, NULL),
+                         0);
+        ck_assert_int_eq(hark_send(scene.client, "which", HARK_NOTHING), 0);
+        ck_assert_int_eq(hark_subscribe(scene.client, "a", note, &n_notes, NULL, NULL), 0);
+        ck_assert_int_eq(hark_reply(kept, HARK_NOTHING), 0);
+        kept = hark_request_unref(kept);
+        kit_process_until(scene.loop, &scene.n_answered, 1);
+        ck_assert_str_eq(scene.answer, "1");
+        ck_assert_uint_eq(n_ended, 1);
+        ck_assert_int_eq(hark_server_publish(scene.servers[1], "a", HARK_NOTHING), 0);
+        kit_process_until(scene.loop, &n_notes, 1);
+        kit_process_until(scene.loop, &n_drained, 1);
+        end(&scene);
+}
+END_TEST
+
 /* --- when --------------------------------------------------------------------------------------- */
-
-static uint64_t next_in_ms(const struct scene *scene)
-{
-        uint64_t due_ns = scene->client->attempts.next.due_ns, now_ns = hark_now_ns();
-
-        if (!hark_timer_is_running(&scene->client->attempts.next) || due_ns < now_ns)
-                return 0;
-        return (due_ns - now_ns) / 1000000;
-}
-
-/* Until it does not try by itself any more. */
-static void wait_until_quiet(struct scene *scene)
-{
-        uint64_t end_ns = hark_deadline_ns(KIT_PATIENCE_MS);
-
-        while (next_in_ms(scene) < 10000 && hark_time_left_ms(end_ns) > 0)
-                ck_assert_int_eq(hark_loop_process(scene->loop, 10), 0);
-        ck_assert_uint_gt(next_in_ms(scene), 10000);
-}
 
 START_TEST(where_the_kernel_tells_who_comes_nobody_is_asked)
 {
@@ -388,6 +462,7 @@ FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_conne
              after_a_goodbye_the_next_one_is_tried_first_and_then_all,
              who_refuses_for_good_is_passed_over, who_is_full_is_tried_again,
              calls_made_while_several_are_tried_wait_for_the_one_that_serves,
+             what_is_asked_while_a_server_drains_waits_for_the_next_one,
              where_the_kernel_tells_who_comes_nobody_is_asked,
              who_has_come_and_does_not_answer_is_tried_for_a_while,
              where_the_kernel_does_not_tell_the_delays_grow_to_their_limit,
