@@ -68,6 +68,7 @@ static void allow_waiting(hark_client *client)
 static void keep_name(hark_client *client)
 {
         strncpy(client->name, client->params.name, HARK_NAME_MAX);
+        client->calls.name = client->name;
         client->params.name = NULL; /* the caller's, and so are the addresses */
         client->params.alternatives = NULL;
 }

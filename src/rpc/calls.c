@@ -267,7 +267,8 @@ static int start(struct hark_calls *calls, struct hark_pending_call *pending,
 
 void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owner)
 {
-        *calls = (struct hark_calls){.loop = loop, .owner = owner};
+        *calls = (struct hark_calls){
+                .loop = loop, .owner = owner, .name = program_invocation_short_name};
         hark_list_init(&calls->all);
         hark_list_init(&calls->streaming);
 }

@@ -38,9 +38,10 @@
 
 struct hark_calls {
         hark_loop *loop;
-        const void *owner;            /* of the callbacks */
-        struct hark_conn *conn;       /* borrowed; NULL: there is none */
-        struct hark_ledger ledger;    /* of what was sent on it */
+        const void *owner;         /* of the callbacks */
+        const char *name;          /* of whoever asks, where there is no connection that has it */
+        struct hark_conn *conn;    /* borrowed; NULL: there is none */
+        struct hark_ledger ledger; /* of what was sent on it */
         struct hark_backlog *backlog; /* borrowed: where they wait for one; NULL: they do not */
         int wait_ms;                  /* and how long */
         uint32_t wait_limit;          /* and how many at once */

@@ -121,8 +121,7 @@ static void inherit_end(struct hark_question *question, hark_request *parent)
 
 static struct hark_hop our_hop(const struct hark_calls *calls, const struct hark_question *question)
 {
-        const char *name =
-                calls->conn ? hark_conn_own_name(calls->conn) : program_invocation_short_name;
+        const char *name = calls->conn ? hark_conn_own_name(calls->conn) : calls->name;
 
         return (struct hark_hop){
                 .instance = hark_instance(),
