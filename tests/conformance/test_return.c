@@ -533,6 +533,9 @@ START_TEST(nothing_of_the_next_connection_overtakes_the_gap)
         ck_assert_uint_eq(record.n_entries, 0);
         kit_until(rig.loop, record.n_gaps == 1);
         ck_assert_uint_eq(record.n_delivered, 5);
+        ck_assert_uint_eq(journey.n, 3);
+        ck_assert_int_eq(journey.states[1], HARK_RETRYING);
+        ck_assert_int_eq(journey.states[2], HARK_CONNECTED);
         rig_ask(&rig, "publish", "a 2 0 7");
         kit_until(rig.loop, record.n_delivered == 7);
         rig_end(&rig);
