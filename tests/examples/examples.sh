@@ -115,6 +115,31 @@ the_fanout_tells_who_did_not_answer_test() {
         equals "$(grep -c ': ..:..:..$' answers)" 1
 }
 
+# comes FD PATTERN: waits until it prints such a line.
+comes() {
+        local next
+        while read -r -t 10 -u "$1" next; do
+                [[ ! $next =~ $2 ]] || return 0
+        done
+        echo "no '$2' came"
+        return 1
+}
+
+the_reconnecting_client_waits_and_goes_on_test() {
+        start reconnect "unix:$PWD/clock" "unix:$PWD/spare"
+        local client=$pid states=$output
+        matches "$address" '^retrying: nothing there'
+        start server "unix:$PWD/spare"
+        comes "$states" '^connected$'
+        comes "$states" "$clock"
+        kill -KILL "$pid"
+        comes "$states" '^retrying'
+        start server "unix:$PWD/clock"
+        comes "$states" '^connected$'
+        comes "$states" "$clock"
+        ends_well "$client"
+}
+
 the_robust_client_exits_with_0_when_answered_test() {
         start embed_epoll "unix:$PWD/echo"
         status_is 0 robust "$address" echo hello >answer
