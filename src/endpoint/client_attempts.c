@@ -237,12 +237,13 @@ static void retry_after_loss(hark_client *client)
 {
         struct hark_attempts *attempts = &client->attempts;
         uint64_t stood_ns = hark_now_ns() - attempts->opened_ns;
+        bool has_stood = stood_ns >= (uint64_t)attempts->delay_ms * 1000000;
         bool has_another = attempts->n_candidates > 1 && is_away(client->reason);
 
-        if (stood_ns >= (uint64_t)attempts->delay_ms * 1000000)
+        if (has_stood)
                 attempts->delay_ms = client->params.retry_min_ms;
         start_watches(client);
-        schedule(client, has_another ? 0 : take_delay_ns(client));
+        schedule(client, has_another && has_stood ? 0 : take_delay_ns(client));
         start_round(attempts, has_another ? attempts->current + 1 : 0);
         hark_client_set_state(client, HARK_RETRYING);
 }
