@@ -66,6 +66,9 @@ static int publish(hark_peer *peer, const hark_message *message)
 {
         struct hark_payload payload = hark_message_payload(message);
 
+        if (payload.retain == HARK_WITHDRAW)
+                payload.size = payload.n_fds =
+                        0; /* a withdrawn frame has no payload: it is ignored */
         if (payload.retain == HARK_RETAIN_LIVE && !peer->conn)
                 payload.retain = HARK_PASSING;
         if (peer->server->drain.is_on)

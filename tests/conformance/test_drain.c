@@ -67,7 +67,7 @@ static const struct hark_client_params params_of_clients = {.is_one_shot = true}
 
 static void open_inn(struct inn *inn)
 {
-        struct hark_server_params params = {.on_leave = on_leave, .userdata = inn};
+        struct hark_server_params params = {.on_leave = on_leave, .userdata = inn, .is_hub = true};
 
         *inn = (struct inn){.n_left = 0};
         rig_prepare(&inn->rig);
@@ -426,7 +426,42 @@ START_TEST(what_a_client_serves_may_drain_alone)
 }
 END_TEST
 
-CHAPTER(test_drain, calls_in_flight_are_answered_and_new_ones_never_sent, a_stream_is_finished,
+static void count_kinds(const struct hark_notification *n, void *userdata)
+{
+        ((unsigned *)userdata)[n->kind]++;
+}
+
+/* The goodbye has ended the count: nothing is published behind it. */
+START_TEST(values_of_who_leaves_meanwhile_are_not_withdrawn)
+{
+        struct hark_subscribe_params params = {.wants_retained = true};
+        struct hark_payload live = hark_text("1");
+        unsigned n_told[HARK_UNSUBSCRIBED + 1] = {0};
+        struct ending kept = {0};
+        hark_client *publisher;
+        struct inn inn;
+
+        rig_need_several_clients();
+        open_inn(&inn);
+        publisher = rig_connect(&inn.rig, &params_of_clients);
+        rig_invoke(&inn.rig, "keep", "", &kept);
+        kit_assert_good(hark_subscribe(inn.rig.client, "a", count_kinds, n_told, &params, NULL));
+        live.retain = HARK_RETAIN_LIVE;
+        kit_assert_good(hark_publish(publisher, "a", live));
+        kit_until(inn.rig.loop, n_told[HARK_NOTIFICATION] == 1 && inn.kept);
+        drain(&inn, KIT_PATIENCE_MS);
+        rig_drop(&inn.rig, publisher);
+        kit_until(inn.rig.loop, inn.n_left == 1);
+        kit_assert_good(hark_reply(inn.kept, HARK_NOTHING));
+        expect_drained(&inn, 0);
+        kit_until(inn.rig.loop, n_told[HARK_UNSUBSCRIBED] == 1);
+        ck_assert_uint_eq(n_told[HARK_WITHDRAWN], 0);
+        close_inn(&inn);
+}
+END_TEST
+
+CHAPTER(test_drain, values_of_who_leaves_meanwhile_are_not_withdrawn,
+        calls_in_flight_are_answered_and_new_ones_never_sent, a_stream_is_finished,
         a_call_is_answered_or_was_never_sent, what_was_published_before_arrives,
         what_waits_in_a_group_is_given_to_its_members, what_is_not_done_in_time_is_cut_off,
         letting_go_ends_the_draining, another_server_takes_the_address_at_once,

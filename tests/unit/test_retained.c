@@ -230,7 +230,7 @@ START_TEST(a_client_may_retain_and_withdraw)
                        "> subscribe #2 wishes=1 a\n"
                        "< subscribed #2 priority=7 sequence=1\n"
                        "< publish #2 to=2 retained a \"x\"\n"
-                       "> withdrawn #2 a\n"
+                       "> withdrawn #2 a \"ignored\"\n"
                        "< withdrawn #3 to=1 sequence=2 a\n"
                        "< withdrawn #4 to=2 sequence=1 a\n");
 }
@@ -246,6 +246,26 @@ START_TEST(who_is_no_hub_refuses_both)
                     "text=\"this server accepts no publications\"\n"
                     "> subscribe #1 wishes=1 a\n"
                     "< subscribed #1 priority=7\n");
+}
+END_TEST
+
+START_TEST(to_withdraw_is_to_publish)
+{
+        struct hark_server_params params = {.is_hub = true};
+        struct server_talk talk;
+
+        server_talk_begin(&talk, &params, false);
+        ck_assert_int_eq(hark_server_allow(talk.server, "subscribe > anyone"), 0);
+        server_talk_greet(&talk);
+        conversation_run(&talk.conversation,
+                         "= publish a size=1 retain=1\n"
+                         "> withdrawn #1 a\n"
+                         "< error #1 status=7 from-library a "
+                         "text=\"no rule allows an unknown user to publish a\"\n"
+                         "> subscribe #2 wishes=1 a\n"
+                         "< subscribed #2 priority=7 sequence=1\n"
+                         "< publish #1 to=2 retained a \"a\"\n");
+        server_talk_end(&talk);
 }
 END_TEST
 
@@ -280,4 +300,5 @@ FIXTURE_MAIN("retained", the_current_values_come_first_then_their_number,
              a_value_that_is_too_large_for_it_is_lost_to_a_subscriber,
              only_so_many_topics_keep_a_value, only_so_many_bytes_are_kept, a_value_has_no_files,
              a_client_may_retain_and_withdraw, who_is_no_hub_refuses_both,
-             a_live_value_must_be_a_value, a_server_that_goes_withdraws_nothing)
+             to_withdraw_is_to_publish, a_live_value_must_be_a_value,
+             a_server_that_goes_withdraws_nothing)
