@@ -238,6 +238,8 @@ void hark_client_finish(hark_client *client, int reason)
 static void close_client(hark_client *client)
 {
         client->params.on_state = NULL;
+        client->params.on_room =
+                NULL; /* what is taken back makes room, and there is no more use in it */
         hark_task_cancel(&client->room_task);
         hark_client_stop_trying(client);
         if (client->conn)

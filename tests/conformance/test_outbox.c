@@ -329,6 +329,25 @@ START_TEST(a_full_outbox_says_so_and_when_it_is_not)
 }
 END_TEST
 
+START_TEST(letting_go_makes_no_room)
+{
+        struct told told = {0};
+        struct hark_client_params params = listen_to(&told);
+        struct rig rig;
+
+        rig_need_address_to_return_to();
+        params.outbox_size = 4096;
+        start(&rig, &params);
+        lose(&rig);
+        while (hark_send(rig.client, "note", HARK_NOTHING) == 0)
+                ;
+        rig_drop(&rig, rig.client);
+        kit_assert(told.n_dropped > 0);
+        ck_assert_uint_eq(told.n_room, 0);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(what_waits_when_the_client_is_let_go_of_is_told_as_dropped)
 {
         struct told told = {0};
@@ -455,7 +474,7 @@ CHAPTER(test_outbox, an_idempotent_call_is_asked_again,
         letting_go_ends_what_would_be_asked_again,
         what_is_sent_while_away_arrives_in_order_and_before_the_rest,
         what_is_published_while_away_arrives, a_full_outbox_says_so_and_when_it_is_not,
-        what_waits_when_the_client_is_let_go_of_is_told_as_dropped,
+        letting_go_makes_no_room, what_waits_when_the_client_is_let_go_of_is_told_as_dropped,
         each_send_is_accounted_for_when_a_server_is_killed,
         what_has_not_left_is_sent_on_return_and_nothing_else,
         what_is_known_to_have_been_read_is_not_told)
