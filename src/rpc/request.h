@@ -76,6 +76,9 @@ void hark_request_stream_free(struct hark_request_stream *stream);
  * nobody waits for that. */
 void hark_request_stream_close(struct hark_request_stream *stream, bool is_answered);
 
+/* Takes NULL. The connection is gone, and the request goes on: it expects no answer. */
+void hark_request_stream_detach(struct hark_request_stream *stream);
+
 /* The handler watches: what can be told of a question that has no items, or of an answer that may have
  * none, is told. Makes the stream if there is none. 0; -ENOMEM. */
 int hark_request_stream_watch(hark_request *request, const struct hark_request_events *events);

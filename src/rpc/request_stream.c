@@ -144,6 +144,12 @@ void hark_request_stream_close(struct hark_request_stream *stream, bool is_answe
         hark_item_receiver_close(&stream->receiver);
 }
 
+void hark_request_stream_detach(struct hark_request_stream *stream)
+{
+        if (stream)
+                stream->sender.flow.conn = stream->receiver.flow.conn = NULL;
+}
+
 static void watch(struct hark_request_stream *stream, const struct hark_request_events *events)
 {
         if (events->on_room)

@@ -415,6 +415,8 @@ void hark_requests_close(struct hark_requests *requests, int reason)
 
                 if (!request->is_one_way)
                         end_request(request, reason);
+                else
+                        hark_request_stream_detach(request->stream);
         }
         hark_map_done(&requests->by_id);
 }

@@ -470,8 +470,35 @@ START_TEST(an_item_of_an_answer_to_what_was_never_asked_breaks_the_protocol)
 }
 END_TEST
 
-FIXTURE_MAIN("request_streams", items_leave_before_the_answer,
-             as_many_are_pushed_as_the_window_takes,
+static void note_room(hark_request *request, void *userdata)
+{
+        (void)request;
+        ++*(unsigned *)userdata;
+}
+
+START_TEST(what_expects_no_answer_may_be_watched_when_its_connection_is_gone)
+{
+        const struct hark_request_events events = {.on_room = note_room};
+        struct server_talk talk;
+        unsigned n_told = 0;
+
+        server_talk_begin(&talk, NULL, false);
+        server_talk_greet(&talk);
+        conversation_run(&talk.conversation, "> request #1 one-way keep.items\n"
+                                             "! keep 1: keep.items 0 one-way\n"
+                                             "! item 1: end\n"
+                                             "> reset\n"
+                                             "< closed\n"
+                                             "! leave: ECONNRESET\n");
+        ck_assert_int_eq(hark_request_watch(talk.kept[1], &events, &n_told), 0);
+        conversation_run(&talk.conversation, ".\n");
+        ck_assert_uint_eq(n_told, 1);
+        server_talk_end(&talk);
+}
+END_TEST
+
+FIXTURE_MAIN("request_streams", what_expects_no_answer_may_be_watched_when_its_connection_is_gone,
+             items_leave_before_the_answer, as_many_are_pushed_as_the_window_takes,
              a_handler_hears_of_room_also_where_no_items_are_wanted,
              a_caller_without_a_window_takes_no_items, room_in_the_queue_is_told_as_well,
              what_waits_to_leave_of_a_cancelled_answer_never_leaves,
