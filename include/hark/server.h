@@ -326,7 +326,7 @@ struct hark_request_events {
         /**
          * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET; or items of the question had to
          * be refused, and with them the request: -EDQUOT a limit of this server, -ENOMEM. Never after
-         * you answered, so a request ends either by your answer or here, and here or there you free
+         * you answered or let go of it, so a request ends either by your answer or here, and here or there you free
          * what belongs to it. Never for a request that expects no answer.
          */
         void (*on_cancel)(hark_request *request, int reason, void *userdata);

@@ -430,9 +430,22 @@ hark_request *hark_request_ref(hark_request *request)
         return request;
 }
 
+/* What is only kept to tell on_cancel, which frees what belongs to it, was let go of by who would be told:
+ * there it was freed. */
+static void forget_cancel(hark_request *request)
+{
+        if (request->n_refs != 2 || !hark_task_is_queued(&request->cancel))
+                return;
+        hark_task_cancel(&request->cancel);
+        request->n_refs--;
+}
+
 hark_request *hark_request_unref(hark_request *request)
 {
-        if (!request || --request->n_refs > 0)
+        if (!request)
+                return NULL;
+        forget_cancel(request);
+        if (--request->n_refs > 0)
                 return NULL;
         if (is_unfinished(request))
                 answer_unanswered(request);

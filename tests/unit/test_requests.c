@@ -43,6 +43,32 @@ START_TEST(an_answer_is_as_urgent_as_its_question_or_more)
 }
 END_TEST
 
+static void let_go_of_first(hark_request *request, void *userdata)
+{
+        struct server_talk *talk = userdata;
+
+        talk->kept[1] = hark_request_unref(talk->kept[1]);
+        hark_reply(request, HARK_NOTHING);
+}
+
+/* The cancel has come, and its turn has not: what would be told may be gone by then. */
+START_TEST(who_has_let_go_is_told_of_no_cancel)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, false);
+        server_talk_greet(&talk);
+        ck_assert_int_eq(hark_server_handle(talk.server, "let-go", let_go_of_first, &talk), 0);
+        conversation_run(&talk.conversation, "> request #1 keep.a\n"
+                                             "! keep 1: keep.a 0\n"
+                                             "> cancel #1\n"
+                                             "> request #2 priority=1 let-go\n"
+                                             "< reply #2 priority=1\n");
+        ck_assert_uint_eq(talk.peer->requests.n_kept, 0);
+        server_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_request_is_answered_once)
 {
         server_talk("> request #1 keep.a\n"
@@ -474,9 +500,9 @@ END_TEST
 
 FIXTURE_MAIN("requests", nothing_is_handled_before_it_was_accepted, a_handler_answers_at_once,
              a_handler_answers_later_in_any_order, an_answer_is_as_urgent_as_its_question_or_more,
-             a_request_is_answered_once, what_is_forgotten_is_answered_by_the_library,
-             an_unknown_method_is_refused, what_expects_no_answer_gets_none,
-             a_reply_that_is_too_large_is_answered_otherwise,
+             a_request_is_answered_once, who_has_let_go_is_told_of_no_cancel,
+             what_is_forgotten_is_answered_by_the_library, an_unknown_method_is_refused,
+             what_expects_no_answer_gets_none, a_reply_that_is_too_large_is_answered_otherwise,
              a_client_that_does_not_read_gets_no_replies, a_cancel_reaches_who_keeps_the_request,
              a_cancel_for_want_of_time_says_so, a_request_cancelled_before_its_turn_is_not_handled,
              a_request_cancelled_under_way_is_not_handled, a_deadline_ends_a_request,
