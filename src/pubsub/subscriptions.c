@@ -175,7 +175,8 @@ static void take_value_or_notification(struct hark_subscription *subscription,
         char name[HARK_NAME_MAX];
         int r = 0;
 
-        memcpy(name, topic.bytes, topic.size); /* it may lie in the message, which goes its way */
+        if (topic.size > 0) /* it may lie in the message, which goes its way */
+                memcpy(name, topic.bytes, topic.size);
         take_notification(subscription, received);
         if (news > 0)
                 r = hark_values_take(subscription->values, name, topic.size, news);
