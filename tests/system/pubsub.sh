@@ -281,6 +281,52 @@ a_killed_server_ends_a_subscription_with_5_test() {
         matches "$(next_line "$words")" "^hark: a at unix:$PWD/x: "
 }
 
+a_subscriber_that_waits_goes_on_with_the_next_server_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --wait 60000 --count 2
+        hark pub "$address" a 1
+        eventually grep -q 1 heard
+        kill -KILL "$pid"
+        equals "$(next_line "$words")" 'hark: lost an unknown number of a: connection lost'
+        serve "unix:$PWD/x" --hub
+        equals "$(next_line "$words")" "hark: subscribed to a at $address"
+        hark pub "$address" a 2
+        ends_with 0
+        equals "$(<heard)" $'a\t1\na\t2'
+}
+
+a_goodbye_is_waited_out_as_well_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --wait 60000 --count 1 --json
+        ends_well "$pid"
+        serve "unix:$PWD/x" --hub
+        equals "$(next_line "$words")" "hark: subscribed to a at $address"
+        hark pub "$address" a 2
+        ends_with 0
+        json heard
+        head -n 1 heard >gap
+        equals "$(field kind gap)" gap
+        equals "$(field lost gap)" None
+}
+
+who_has_waited_long_enough_ends_with_5_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --wait 500
+        kill -KILL "$pid"
+        ends_with 5
+        equals "$(next_line "$words")" 'hark: lost an unknown number of a: connection lost'
+        matches "$(next_line "$words")" "^hark: unix:$PWD/x: the server has gone, .* 500 ms"
+}
+
+a_subscriber_that_waits_can_be_interrupted_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --wait 60000
+        kill -KILL "$pid"
+        next_line "$words"
+        kill -INT "$subscriber"
+        ends_with 0
+}
+
 a_subscriber_without_a_server_ends_with_3_test() {
         fails 3 "unix:$PWD/x" hark sub "unix:$PWD/x" a
 }

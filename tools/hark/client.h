@@ -26,11 +26,13 @@
         }
 
 /* How long to wait for a server: the field is an int wait_ms. */
-#define OPTION_WAIT(type)                                                                       \
-        {                                                                                       \
-                .name = "wait", .value = "MS", .help = "wait so long for a server to be there", \
-                .kind = OPTION_NUMBER, .offset = offsetof(type, wait_ms), .max = TIMEOUT_MAX_MS \
+#define OPTION_WAIT_IN_WORDS(type, words)                                            \
+        {                                                                            \
+                .name = "wait", .value = "MS", .help = words, .kind = OPTION_NUMBER, \
+                .offset = offsetof(type, wait_ms), .max = TIMEOUT_MAX_MS             \
         }
+
+#define OPTION_WAIT(type) OPTION_WAIT_IN_WORDS(type, "wait so long for a server to be there")
 
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t now_ms(void);
@@ -38,8 +40,8 @@ int64_t now_ms(void);
 /* What is left of timeout_ms since start_ms; 0: nothing. */
 int time_left_ms(int64_t start_ms, int timeout_ms);
 
-/* Connects within params->wait_ms and params->attempt_ms. One-shot: a lost connection ends the command. Returns EXIT_GOOD; or says what is wrong, and returns another
- * exit status. */
+/* Connects within params->wait_ms and params->attempt_ms. Returns EXIT_GOOD; or says what is wrong,
+ * and returns another exit status. */
 int client_connect(const char *address, const struct hark_client_params *params,
                    hark_client **ret_client);
 

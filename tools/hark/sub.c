@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hark sub: prints notifications, one line each, until it has enough, is interrupted, or the
- * connection ends.
+ * hark sub: prints notifications, one line each, until it has enough, is interrupted, or has no
+ * server any more.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "client.h"
 #include "failure.h"
-#include "text.h"
+#include "told.h"
 #include "verb.h"
 
 struct sub_options {
@@ -25,7 +24,8 @@ struct sub_options {
 static const char *const policies[] = {"oldest", "newest", "latest", "disconnect", NULL};
 
 static const struct option_spec sub_options[] = {
-        OPTION_WAIT(struct sub_options),
+        OPTION_WAIT_IN_WORDS(struct sub_options,
+                             "wait so long for a server, at first and whenever it has gone"),
         {
                 .name = "count",
                 .value = "N",
@@ -76,11 +76,13 @@ struct sub {
         const char *address;
         hark_client *client;
         hark_loop *loop;
-        uint64_t *ids; /* of the subscriptions */
+        char **filters; /* NULL-terminated */
+        uint64_t *ids;  /* of the subscriptions to them */
         size_t n_ids;
+        uint64_t patience; /* while is_away: the timer that gives up */
         int n_printed;
         int status; /* an exit status */
-        bool is_over;
+        bool is_away, is_over;
 };
 
 /* What comes after this is not taken: of a group, another member gets it. */
@@ -93,124 +95,63 @@ static void finish(struct sub *sub, int status)
         hark_loop_stop(sub->loop);
 }
 
-static void print_notification(const struct hark_notification *notification)
-{
-        hark_message *message = notification->message;
-
-        print_escaped(stdout, hark_message_data(message), hark_message_size(message));
-        putchar('\n');
-}
-
-static void print_json_notification(const struct hark_notification *notification)
-{
-        fputs("{\"kind\":\"notification\",\"topic\":", stdout);
-        print_json_text(stdout, notification->topic);
-        printf(",\"sequence\":%" PRIu64 ",", notification->sequence);
-        if (notification->is_repeated)
-                fputs("\"repeated\":true,", stdout);
-        if (notification->is_retained)
-                fputs("\"retained\":true,", stdout);
-        print_json_message(stdout, notification->message);
-        puts("}");
-}
-
-static void take_notification(struct sub *sub, const struct hark_notification *notification)
-{
-        if (sub->options->is_json) {
-                print_json_notification(notification);
-        } else {
-                printf("%s\t", notification->topic);
-                print_notification(notification);
-        }
-        if (fflush(stdout) != 0)
-                finish(sub, EXIT_REFUSED);
-        else if (++sub->n_printed == sub->options->count)
-                finish(sub, EXIT_GOOD);
-}
-
-static const char *words_for_gap(const struct hark_notification *gap)
-{
-        switch (gap->reason) {
-        case -ENOBUFS:
-                return "subscriber too slow";
-        case -ECONNRESET:
-                return "connection lost";
-        default:
-                return hark_reason(gap->reason, NULL);
-        }
-}
-
-static void print_json_gap(const struct hark_notification *gap)
-{
-        fputs("{\"kind\":\"gap\",\"topic\":", stdout);
-        print_json_text(stdout, gap->topic);
-        printf(",\"sequence\":%" PRIu64 ",\"lost\":", gap->sequence);
-        if (gap->n_lost == UINT64_MAX)
-                fputs("null", stdout);
-        else
-                printf("%" PRIu64, gap->n_lost);
-        fputs(",\"reason\":", stdout);
-        print_json_text(stdout, words_for_gap(gap));
-        puts("}");
-}
-
-static void take_gap(struct sub *sub, const struct hark_notification *gap)
-{
-        if (sub->options->is_json) {
-                print_json_gap(gap);
-                if (fflush(stdout) != 0)
-                        finish(sub, EXIT_REFUSED);
-        } else if (gap->n_lost == UINT64_MAX) {
-                complain("lost an unknown number of %s: %s", gap->topic, words_for_gap(gap));
-        } else {
-                complain("lost %" PRIu64 " of %s: %s", gap->n_lost, gap->topic, words_for_gap(gap));
-        }
-}
-
-static void take_withdrawal(struct sub *sub, const struct hark_notification *notification)
-{
-        if (!sub->options->is_json) {
-                complain("%s has no value any more", notification->topic);
-                return;
-        }
-        fputs("{\"kind\":\"withdrawn\",\"topic\":", stdout);
-        print_json_text(stdout, notification->topic);
-        printf(",\"sequence\":%" PRIu64 "}\n", notification->sequence);
-        if (fflush(stdout) != 0)
-                finish(sub, EXIT_REFUSED);
-}
-
-static void take_current(struct sub *sub, const struct hark_notification *notification)
-{
-        if (!sub->options->is_json) {
-                if (sub->options->is_verbose)
-                        complain("these were all values of %s", notification->topic);
-                return;
-        }
-        fputs("{\"kind\":\"current\",\"topic\":", stdout);
-        print_json_text(stdout, notification->topic);
-        puts("}");
-        if (fflush(stdout) != 0)
-                finish(sub, EXIT_REFUSED);
-}
-
-static void on_notification(const struct hark_notification *notification, void *userdata)
+static void on_notification(const struct hark_notification *told, void *userdata)
 {
         struct sub *sub = userdata;
 
         if (sub->is_over)
                 return;
-        if (notification->kind == HARK_NOTIFICATION)
-                take_notification(sub, notification);
-        else if (notification->kind == HARK_GAP)
-                take_gap(sub, notification);
-        else if (notification->kind == HARK_WITHDRAWN)
-                take_withdrawal(sub, notification);
-        else if (notification->kind == HARK_CURRENT)
-                take_current(sub, notification);
-        else if (notification->kind == HARK_UNSUBSCRIBED)
-                finish(sub, complain_of_result(notification->topic, sub->address,
-                                               notification->reason, notification->message));
+        if (told->kind == HARK_UNSUBSCRIBED) {
+                finish(sub,
+                       complain_of_result(told->topic, sub->address, told->reason, told->message));
+                return;
+        }
+        if (sub->options->is_json)
+                print_json_told(told);
+        else
+                print_told(told, sub->options->is_verbose);
+        if (fflush(stdout) != 0)
+                finish(sub, EXIT_REFUSED);
+        else if (told->kind == HARK_NOTIFICATION && ++sub->n_printed == sub->options->count)
+                finish(sub, EXIT_GOOD);
+}
+
+/* Once the server has read all that was sent, nothing that is published is missed any more. */
+static void announce(const struct sub *sub)
+{
+        if (hark_client_flush(sub->client, TIMEOUT_DEFAULT_MS) != 0)
+                return; /* what the client is told next says why */
+        for (size_t i = 0; i < sub->n_ids; i++)
+                complain("subscribed to %s at %s", sub->filters[i], sub->address);
+}
+
+static void on_patience_over(void *userdata)
+{
+        struct sub *sub = userdata;
+
+        complain("%s: the server has gone, and none has come for %d ms (a longer --wait may help)",
+                 sub->address, sub->options->wait_ms);
+        finish(sub, EXIT_LOST);
+}
+
+/* Only with --wait is there another connection. What a waiting call held back may be out of date. */
+static void on_state(hark_client *client, int state, int reason, void *userdata)
+{
+        struct sub *sub = userdata;
+
+        (void)reason;
+        if (sub->is_over || state != hark_client_state(client))
+                return;
+        if (state == HARK_RETRYING && !sub->is_away) {
+                sub->is_away = true;
+                (void)hark_loop_add_timer(sub->loop, sub->options->wait_ms, 0, on_patience_over,
+                                          sub, &sub->patience);
+        } else if (state == HARK_CONNECTED && sub->is_away) {
+                sub->is_away = false;
+                (void)hark_loop_remove(sub->loop, sub->patience);
+                if (sub->options->is_verbose)
+                        announce(sub);
+        }
 }
 
 static void on_signal(int signo, void *userdata)
@@ -219,7 +160,7 @@ static void on_signal(int signo, void *userdata)
         finish(userdata, EXIT_GOOD);
 }
 
-static int subscribe_all(struct sub *sub, char **filters)
+static int subscribe_all(struct sub *sub)
 {
         struct hark_subscribe_params params = {
                 .group = sub->options->group,
@@ -228,34 +169,26 @@ static int subscribe_all(struct sub *sub, char **filters)
                 .policy = (uint8_t)sub->options->policy,
         };
 
-        for (size_t i = 0; filters[i]; i++) {
-                int r = hark_subscribe(sub->client, filters[i], on_notification, sub, &params,
+        for (size_t i = 0; sub->filters[i]; i++) {
+                const char *filter = sub->filters[i];
+                int r = hark_subscribe(sub->client, filter, on_notification, sub, &params,
                                        &sub->ids[i]);
 
                 if (r == -EINVAL && params.group) {
-                        complain("'%s' in group '%s': one of them is no name", filters[i],
+                        complain("'%s' in group '%s': one of them is no name", filter,
                                  params.group);
                         return EXIT_USAGE;
                 }
                 if (r != 0)
-                        return complain_of_result(filters[i], sub->address, r, NULL);
+                        return complain_of_result(filter, sub->address, r, NULL);
                 sub->n_ids++;
         }
         return EXIT_GOOD;
 }
 
-/* Once the server has read all that was sent, nothing that is published is missed any more. */
-static void announce(const struct sub *sub, char **filters)
+static int listen_until_over(struct sub *sub)
 {
-        if (hark_client_flush(sub->client, TIMEOUT_DEFAULT_MS) != 0)
-                return; /* the end of the subscriptions tells why */
-        for (size_t i = 0; filters[i]; i++)
-                complain("subscribed to %s at %s", filters[i], sub->address);
-}
-
-static int listen_until_over(struct sub *sub, char **filters)
-{
-        int r = subscribe_all(sub, filters);
+        int r = subscribe_all(sub);
 
         if (r != EXIT_GOOD)
                 return r;
@@ -267,7 +200,7 @@ static int listen_until_over(struct sub *sub, char **filters)
                 return EXIT_REFUSED;
         }
         if (sub->options->is_verbose)
-                announce(sub, filters);
+                announce(sub);
         hark_loop_run(sub->loop);
         /* What was printed is confirmed, so that no other member prints it again. */
         if (sub->options->group)
@@ -286,8 +219,18 @@ static uint64_t *new_ids(char **filters)
 
 static int run_sub(const void *options, char **operands)
 {
-        struct sub sub = {.options = options, .address = operands[0], .status = EXIT_GOOD};
-        struct hark_client_params params = {.wait_ms = sub.options->wait_ms, .is_one_shot = true};
+        struct sub sub = {
+                .options = options,
+                .address = operands[0],
+                .filters = operands + 1,
+                .status = EXIT_GOOD,
+        };
+        struct hark_client_params params = {
+                .on_state = on_state,
+                .userdata = &sub,
+                .wait_ms = sub.options->wait_ms,
+                .is_one_shot = sub.options->wait_ms == 0,
+        };
         int r;
 
         if (sub.options->is_once_only && !sub.options->group) {
@@ -302,8 +245,8 @@ static int run_sub(const void *options, char **operands)
         if (r != EXIT_GOOD)
                 return r;
         sub.loop = hark_client_loop(sub.client);
-        sub.ids = new_ids(operands + 1);
-        r = sub.ids ? listen_until_over(&sub, operands + 1) : (complain("no memory"), EXIT_REFUSED);
+        sub.ids = new_ids(sub.filters);
+        r = sub.ids ? listen_until_over(&sub) : (complain("no memory"), EXIT_REFUSED);
         sub.is_over = true;
         sub.n_ids = 0;
         hark_client_unref(sub.client);
@@ -323,9 +266,10 @@ const struct verb verb_sub = {
                    "lost is\n"
                    "said on standard error. Members of a --group share what comes; a name is "
                    "letters,\n"
-                   "digits, - and _, with dots between. Ends with 0 on SIGINT and SIGTERM, with 5 "
-                   "when the\n"
-                   "connection is lost. Connecting takes at most 5 seconds.\n",
+                   "digits, - and _, with dots between. Ends with 0 on SIGINT, SIGTERM and after "
+                   "--count,\n"
+                   "with 5 when the server has gone. An attempt to connect takes at most 5 "
+                   "seconds.\n",
         .example = "  hark sub unix:/tmp/hub 'room.*.temperature' --count 10\n",
         .min_operands = 2,
         .max_operands = 4096,
