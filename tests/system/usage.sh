@@ -6,7 +6,7 @@
 
 source "$(dirname "$0")/common.sh"
 
-readonly verbs='serve call send sub pub transports bench'
+readonly verbs='serve call send sub pub wait transports bench'
 
 the_help_names_every_verb_and_every_exit_status_test() {
         local verb number
@@ -27,6 +27,17 @@ every_verb_explains_itself_with_an_example_test() {
                 matches "$(<help)" "^Usage: hark $verb "
                 matches "$(<help)" $'\nExample:\n  hark '"$verb"
         done
+}
+
+no_explanation_begins_beside_its_column_test() {
+        local verb
+        for verb in $verbs; do
+                hark "$verb" --help >help
+                sed -n '/^Options:/,/^$/{/^Options:/d;/^$/d;p}' help >options
+                equals "$(grep -vE '^(  --[a-z-]+( [^ ]+)?|  .{22} [^ ].*)$' options)" ''
+        done
+        hark sub --help >help
+        grep -qx '  --policy oldest|newest|latest|disconnect' help
 }
 
 every_number_says_its_default_and_its_bounds_test() {

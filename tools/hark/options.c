@@ -18,6 +18,7 @@
 #define MAX_OPTIONS 32
 #define FIRST_VALUE 256 /* of getopt_long(): above every letter; plus the option's index */
 #define HELP_VALUE  'h'
+#define HELP_COLUMN 25 /* where an option's explanation begins */
 
 static size_t count_options(const struct verb *verb)
 {
@@ -33,18 +34,22 @@ static void *field_of(const struct option_spec *spec, void *options)
         return (uint8_t *)options + spec->offset;
 }
 
+/* What does not fit into the left column has a line of its own. */
 static void describe_option(const struct option_spec *spec)
 {
-        char left[40];
+        int width = printf("  --%s%s%s", spec->name, spec->value ? " " : "",
+                           spec->value ? spec->value : "");
 
-        snprintf(left, sizeof(left), "--%s%s%s", spec->name, spec->value ? " " : "",
-                 spec->value ? spec->value : "");
-        printf("  %-22s %s\n", left, spec->help);
+        if (width > HELP_COLUMN - 1)
+                printf("\n%*s", HELP_COLUMN, "");
+        else
+                printf("%*s", HELP_COLUMN - width, "");
+        puts(spec->help);
         if (spec->kind == OPTION_NUMBER)
-                printf("  %-22s (default %d, %d to %d)\n", "", spec->fallback, spec->min,
+                printf("%*s(default %d, %d to %d)\n", HELP_COLUMN, "", spec->fallback, spec->min,
                        spec->max);
         if (spec->kind == OPTION_CHOICE)
-                printf("  %-22s (default %s)\n", "", spec->choices[0]);
+                printf("%*s(default %s)\n", HELP_COLUMN, "", spec->choices[0]);
 }
 
 static void describe_verb(const struct verb *verb)
@@ -58,7 +63,7 @@ static void describe_verb(const struct verb *verb)
         puts("\nOptions:");
         for (size_t i = 0; i < n; i++)
                 describe_option(&verb->options[i]);
-        printf("  %-22s %s\n", "-h, --help", "print this");
+        printf("%-*s%s\n", HELP_COLUMN, "  -h, --help", "print this");
         printf("\nExample:\n%s", verb->example);
 }
 
