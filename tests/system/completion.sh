@@ -33,6 +33,10 @@ transports_are_offered_where_an_address_stands_test() {
         equals "$(offers 'hark call unix:/x tc')" ''
         equals "$(offers 'hark serve unix:/x --echo tc')" 'tcp:'
         equals "$(offers 'hark serve --allow rule tc')" 'tcp:'
+        equals "$(offers 'hark serve --stream a=b tc')" 'tcp:'
+        equals "$(offers 'hark call --stream unix:/x tc')" ''
+        equals "$(offers 'hark sub --policy latest tc')" 'tcp:'
+        equals "$(offers 'hark sub --policy latest unix:/x tc')" ''
 }
 
 sockets_are_offered_by_their_path_test() {

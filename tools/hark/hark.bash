@@ -16,6 +16,11 @@ _hark_options() {
         fi
 }
 
+# Those options of a verb that take a value, between spaces.
+_hark_value_options() {
+        hark "$1" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\) [^ ].*/\1/p' | tr '\n' ' '
+}
+
 # Addresses that the command can be given: transports, and sockets that are there.
 _hark_addresses() {
         local path
@@ -34,15 +39,14 @@ _hark_addresses() {
 
 # The operands before the cursor, past the verb; what an option takes is not one.
 _hark_count_operands() {
-        local i n=0
+        local i n=0 takes_value
+        takes_value=" $(_hark_value_options "$1")"
         for ((i = 2; i < cword; i++)); do
-                case ${words[i]} in
-                --timeout | --wait | --priority | --repeat | --count | --method | --drain | --stream | --allow | --policy | --group | --jobs | --seconds | --sizes)
+                if [[ $takes_value == *" ${words[i]} "* ]]; then
                         i=$((i + 1))
-                        ;;
-                -?*) ;;
-                *) n=$((n + 1)) ;;
-                esac
+                elif [[ ${words[i]} != -?* ]]; then
+                        n=$((n + 1))
+                fi
         done
         printf '%d\n' "$n"
 }
@@ -70,7 +74,7 @@ _hark() {
         elif [[ ! $verb ]]; then
                 candidates=$(_hark_verbs)
         else
-                n_operands=$(_hark_count_operands)
+                n_operands=$(_hark_count_operands "$verb")
                 if ((n_operands == 0)) || [[ $verb == serve || $verb == bench ]]; then
                         candidates=$(_hark_addresses "$cur")
                 elif ((n_operands == 2)) && [[ $cur == @* ]]; then
