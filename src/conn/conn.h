@@ -260,6 +260,10 @@ static inline void hark_conn_had_turn(struct hark_conn *conn)
 /* What was received has been dealt with. */
 void hark_conn_release(struct hark_conn *conn, struct hark_charge charge);
 
+/* After hark_conn_drain(): whether a part of a request has come that will be handled when the rest has:
+ * more urgent ones have overtaken it. */
+bool hark_conn_is_being_asked(const struct hark_conn *conn);
+
 /* Writes what is queued now, instead of before the loop sleeps. */
 void hark_conn_flush(struct hark_conn *conn);
 

@@ -295,6 +295,21 @@ static bool take_request_id(struct hark_conn *conn, const struct hark_received *
         return true;
 }
 
+static bool is_old_request(const struct hark_conn *conn, const struct hark_incoming *incoming)
+{
+        return incoming->is_active && incoming->is_kept &&
+               incoming->header.type == HARK_FRAME_REQUEST &&
+               (int32_t)(incoming->header.id - conn->last_request_id) <= 0;
+}
+
+bool hark_conn_is_being_asked(const struct hark_conn *conn)
+{
+        for (unsigned i = 0; i < HARK_PRIORITIES; i++)
+                if (is_old_request(conn, &conn->reader.fragmented[i]))
+                        return true;
+        return is_old_request(conn, &conn->reader.single);
+}
+
 static int end_message(struct hark_reader *reader, const struct hark_incoming *incoming,
                        const struct hark_frame *frame, const char **ret_why)
 {

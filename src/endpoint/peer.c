@@ -183,12 +183,8 @@ static bool refuse_at_end(hark_peer *peer, struct hark_received *received)
         return true;
 }
 
-static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
+static void take_message(hark_peer *peer, struct hark_conn *conn, struct hark_received *received)
 {
-        hark_peer *peer = userdata;
-
-        if (hark_guard_refuses(peer, received))
-                return;
         switch (received->header->type) {
         case HARK_FRAME_REQUEST:
                 hark_requests_take(&peer->requests, received);
@@ -211,7 +207,6 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
         case HARK_FRAME_UNSUBSCRIBE:
         case HARK_FRAME_ACK:
                 hark_conn_channel_take(&peer->channel, received);
-                hark_peer_look_for_drained(peer);
                 break;
         case HARK_FRAME_PUBLISH:
         case HARK_FRAME_WITHDRAWN:
@@ -221,6 +216,15 @@ static void on_message(struct hark_conn *conn, struct hark_received *received, v
                 hark_message_unref(received->message);
                 hark_conn_break(conn, "a frame that this end does not take");
         }
+}
+
+static void on_message(struct hark_conn *conn, struct hark_received *received, void *userdata)
+{
+        hark_peer *peer = userdata;
+
+        if (!hark_guard_refuses(peer, received))
+                take_message(peer, conn, received);
+        hark_peer_look_for_drained(peer); /* it may have been what was waited for */
 }
 
 static const char *begin_item(struct hark_conn *conn, struct hark_arriving *item, void *userdata)
@@ -348,7 +352,8 @@ static bool is_asked(const hark_peer *peer)
 static bool has_work(const hark_peer *peer)
 {
         return peer->requests.n_unfinished > 0 || peer->n_publications > 0 || is_asked(peer) ||
-               !hark_members_are_idle(&peer->channel.members);
+               !hark_members_are_idle(&peer->channel.members) ||
+               hark_conn_is_being_asked(peer->conn);
 }
 
 bool hark_peer_is_drained(hark_peer *peer)

@@ -72,6 +72,36 @@ START_TEST(what_an_urgent_one_overtook_is_handled)
 }
 END_TEST
 
+#define OVERTAKEN                                      \
+        "> request #1 more total=100 keep.b size=50\n" \
+        "> request #2 priority=7 keep.a\n"             \
+        "! keep 1: keep.a 0\n"                         \
+        "= drain 10000\n"                              \
+        "< goaway #2 status=14\n"                      \
+        "= reply 1\n"                                  \
+        "< reply #2 priority=7\n"
+
+START_TEST(the_rest_of_an_overtaken_one_is_waited_for)
+{
+        server_talk(OVERTAKEN "> request #1 continued at=50 size=50\n"
+                              "! keep 2: keep.b 100\n"
+                              "= reply 2\n"
+                              "< reply #1\n"
+                              "< closed\n"
+                              "! leave: 0\n"
+                              "! drained: 0\n");
+}
+END_TEST
+
+START_TEST(unless_it_is_cancelled)
+{
+        server_talk(OVERTAKEN "> cancel #1\n"
+                              "< closed\n"
+                              "! leave: 0\n"
+                              "! drained: 0\n");
+}
+END_TEST
+
 START_TEST(what_was_published_before_arrives_and_nothing_after)
 {
         server_talk("> subscribe #1 a\n"
@@ -302,6 +332,7 @@ END_TEST
 
 FIXTURE_MAIN("drain", who_has_nothing_left_is_shown_out, what_was_asked_is_answered,
              what_comes_behind_the_goodbye_is_not_handled, what_an_urgent_one_overtook_is_handled,
+             the_rest_of_an_overtaken_one_is_waited_for, unless_it_is_cancelled,
              what_was_published_before_arrives_and_nothing_after, output_leaves_before_the_end,
              a_client_that_cancels_or_goes_holds_up_nothing, what_is_not_done_in_time_is_cut_off,
              output_that_does_not_leave_in_time_is_cut_off, letting_go_ends_it,
