@@ -248,6 +248,8 @@ static void take_turn(struct hark_task *task)
                 methods ? hark_methods_find(methods, request->message->name) : NULL;
 
         request->state = HARK_REQUEST_OPEN;
+        if (request->is_one_way)
+                hark_timer_stop(&request->deadline); /* nobody waits, who could stop waiting */
         if (request->requests->conn)
                 hark_conn_had_turn(request->requests->conn);
         if (method)

@@ -247,6 +247,25 @@ START_TEST(a_deadline_ends_a_request)
 }
 END_TEST
 
+/* Nobody waits for it: its handler is as free as with any other, but knows how late it is. */
+START_TEST(a_deadline_ends_no_one_way_request_that_had_its_turn)
+{
+        struct server_talk talk;
+
+        server_talk_begin(&talk, NULL, false);
+        server_talk_greet(&talk);
+        conversation_run(&talk.conversation, "> request #1 one-way us=300000 keep.a\n"
+                                             "> request #2 us=300001 keep.b\n"
+                                             "! keep 1: keep.a 0 one-way timed\n"
+                                             "! keep 2: keep.b 0 timed\n");
+        conversation_wait(&talk.conversation);
+        conversation_run(&talk.conversation, "! cancel 2: ETIMEDOUT\n"
+                                             "= reply 1\n");
+        ck_assert_int_eq(hark_request_time_left_ms(talk.kept[1]), 0);
+        server_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(a_lost_connection_ends_all_requests)
 {
         server_talk("> request #1 keep.a\n"
@@ -506,6 +525,7 @@ FIXTURE_MAIN("requests", nothing_is_handled_before_it_was_accepted, a_handler_an
              a_client_that_does_not_read_gets_no_replies, a_cancel_reaches_who_keeps_the_request,
              a_cancel_for_want_of_time_says_so, a_request_cancelled_before_its_turn_is_not_handled,
              a_request_cancelled_under_way_is_not_handled, a_deadline_ends_a_request,
+             a_deadline_ends_no_one_way_request_that_had_its_turn,
              a_lost_connection_ends_all_requests, a_goodbye_ends_all_requests,
              what_came_with_the_end_is_not_handled_if_it_is_a_question,
              a_server_that_closes_tells_all, a_peer_is_shown_out_after_what_it_was_sent,
