@@ -13,6 +13,13 @@ static inline bool hark_call_was_sent(const struct hark_pending_call *pending)
         return pending->outgoing == NULL;
 }
 
+/* Whether what is asked now waits for a connection, or ends as never sent. One of which an end has said
+ * goodbye takes nothing new, but the next one will. */
+static inline bool hark_calls_must_wait(const struct hark_calls *calls)
+{
+        return !calls->conn || (calls->backlog && !hark_conn_can_ask(calls->conn));
+}
+
 /* The one place where a call ends. reply is handed over. */
 void hark_call_end(struct hark_pending_call *pending, int result, hark_message *reply);
 

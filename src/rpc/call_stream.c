@@ -80,10 +80,11 @@ static void init_ends(struct hark_call_stream *stream, struct hark_calls *calls)
 int hark_call_stream_new(struct hark_pending_call *pending, bool observes, bool feeds)
 {
         struct hark_calls *calls = pending->calls;
+        struct hark_conn *conn = hark_calls_must_wait(calls) ? NULL : calls->conn;
         struct hark_call_stream *stream;
         uint64_t window;
 
-        if (feeds && calls->conn && hark_conn_window(calls->conn, &window) && window == 0)
+        if (feeds && conn && hark_conn_window(conn, &window) && window == 0)
                 return -EOPNOTSUPP;
         stream = hark_pool_take(hark_loop_block_pool(calls->loop));
         if (!stream)
@@ -91,8 +92,8 @@ int hark_call_stream_new(struct hark_pending_call *pending, bool observes, bool 
         *stream =
                 (struct hark_call_stream){.pending = pending, .observes = observes, .feeds = feeds};
         init_ends(stream, calls);
-        if (calls->conn)
-                attach(stream, calls->conn);
+        if (conn)
+                attach(stream, conn);
         hark_map_add(&calls->streams, &stream->node, pending->id);
         hark_list_push_back(&calls->streaming, &stream->link);
         pending->stream = stream;

@@ -154,17 +154,11 @@ static struct hark_send request_of(const struct hark_question *question, uint64_
         };
 }
 
-/* A connection of which one end has said goodbye takes nothing new, but the next one will. */
-static bool must_wait(const struct hark_calls *calls)
-{
-        return !calls->conn || (calls->backlog && !hark_conn_can_ask(calls->conn));
-}
-
 /* Sends it, or lets it wait for a connection. */
 static int send_or_wait(struct hark_calls *calls, const struct hark_send *send,
                         struct hark_outgoing **slot)
 {
-        if (!must_wait(calls))
+        if (!hark_calls_must_wait(calls))
                 return hark_conn_send(calls->conn, send, slot);
         return calls->backlog ? hark_backlog_queue(calls->backlog, send, slot) : -ENOTCONN;
 }
@@ -311,7 +305,7 @@ int hark_calls_invoke(struct hark_calls *calls, const struct hark_question *ques
 
 static int post(struct hark_calls *calls, const struct hark_send *send)
 {
-        bool is_sent = !must_wait(calls);
+        bool is_sent = !hark_calls_must_wait(calls);
         int r = send_or_wait(calls, send, NULL);
 
         if (r == 0 && is_sent)

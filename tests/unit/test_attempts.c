@@ -301,6 +301,24 @@ static bool is_leaving(const struct scene *scene)
         return scene->client->conn && scene->client->conn->has_goaway;
 }
 
+/* So that the first server cannot go before that is answered. */
+static void ask_to_be_kept(struct scene *scene, unsigned *n_ended)
+{
+        ck_assert_int_eq(hark_invoke(scene->client, "keep", HARK_NOTHING, KIT_PATIENCE_MS,
+                                     count_end, n_ended, NULL),
+                         0);
+        while (!kept)
+                ck_assert_int_eq(hark_loop_process(scene->loop, KIT_PATIENCE_MS), 0);
+}
+
+static void start_to_drain(struct scene *scene, unsigned *n_drained)
+{
+        ck_assert_int_eq(
+                hark_server_drain(scene->servers[0], KIT_PATIENCE_MS, on_drained, n_drained), 0);
+        while (!is_leaving(scene))
+                ck_assert_int_eq(hark_loop_process(scene->loop, KIT_PATIENCE_MS), 0);
+}
+
 START_TEST(what_is_asked_while_a_server_drains_waits_for_the_next_one)
 {
         unsigned n_ended = 0, n_drained = 0, n_notes = 0;
@@ -315,15 +333,8 @@ START_TEST(what_is_asked_while_a_server_drains_waits_for_the_next_one)
         serve(&scene, 1);
         ck_assert_int_eq(hark_server_handle(scene.servers[0], "keep", keep, NULL), 0);
         ck_assert_int_eq(try_to_connect(&scene, &params), 0);
-        ck_assert_int_eq(hark_invoke(scene.client, "keep", HARK_NOTHING, KIT_PATIENCE_MS, count_end,
-                                     &n_ended, NULL),
-                         0);
-        while (!kept)
-                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
-        ck_assert_int_eq(
-                hark_server_drain(scene.servers[0], KIT_PATIENCE_MS, on_drained, &n_drained), 0);
-        while (!is_leaving(&scene))
-                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        ask_to_be_kept(&scene, &n_ended);
+        start_to_drain(&scene, &n_drained);
         ck_assert_int_eq(hark_invoke(scene.client, "which", HARK_NOTHING, KIT_PATIENCE_MS,
                                      take_answer, &scene, NULL),
                          0);
@@ -336,6 +347,89 @@ START_TEST(what_is_asked_while_a_server_drains_waits_for_the_next_one)
         ck_assert_uint_eq(n_ended, 1);
         ck_assert_int_eq(hark_server_publish(scene.servers[1], "a", HARK_NOTHING), 0);
         kit_process_until(scene.loop, &n_notes, 1);
+        kit_process_until(scene.loop, &n_drained, 1);
+        end(&scene);
+}
+END_TEST
+
+/* Keeps who feeds, until that is all. */
+static void count_fed(hark_request *request, hark_message *item, void *userdata)
+{
+        char text[8];
+
+        if (item) {
+                ++*(unsigned *)userdata;
+                return;
+        }
+        snprintf(text, sizeof(text), "%u", *(unsigned *)userdata);
+        ck_assert_int_eq(hark_reply(request, hark_text(text)), 0);
+        hark_request_unref(request);
+}
+
+static void collect(hark_request *request, void *userdata)
+{
+        static const struct hark_request_events events = {.on_item = count_fed};
+
+        ck_assert_int_eq(hark_request_watch(hark_request_ref(request), &events, userdata), 0);
+}
+
+/* One item as soon as there is room. */
+struct feed {
+        struct scene *scene;
+        uint64_t id;
+};
+
+static void feed_one(int result, hark_message *message, void *userdata)
+{
+        struct feed *feed = userdata;
+
+        if (result != HARK_ROOM) {
+                take_answer(result, message, feed->scene);
+                return;
+        }
+        ck_assert_int_eq(hark_feed(feed->scene->client, feed->id, HARK_NOTHING), 0);
+        ck_assert_int_eq(hark_feed_end(feed->scene->client, feed->id), 0);
+}
+
+static void ask_to_collect(struct feed *feed)
+{
+        struct hark_payload payload = {.has_feed = true};
+
+        ck_assert_int_eq(hark_invoke(feed->scene->client, "collect", payload, KIT_PATIENCE_MS,
+                                     feed_one, feed, &feed->id),
+                         0);
+}
+
+/* The server that drains knows nothing of that call, and would pass over its items. */
+START_TEST(what_is_fed_while_a_server_drains_waits_for_the_next_one)
+{
+        unsigned n_ended = 0, n_drained = 0, n_fed = 0;
+        struct scene scene;
+        struct feed feed = {.scene = &scene}, none = {.scene = &scene};
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        serve(&scene, 0);
+        serve(&scene, 1);
+        ck_assert_int_eq(hark_server_handle(scene.servers[0], "keep", keep, NULL), 0);
+        ck_assert_int_eq(hark_server_handle(scene.servers[1], "collect", collect, &n_fed), 0);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        ask_to_be_kept(&scene, &n_ended);
+        start_to_drain(&scene, &n_drained);
+        ask_to_collect(&feed);
+        ask_to_collect(&none);
+        ck_assert_int_eq(hark_feed(scene.client, feed.id, HARK_NOTHING), -EAGAIN);
+        ck_assert_int_eq(hark_feed_end(scene.client, none.id), 0);
+        ck_assert_int_eq(hark_reply(kept, HARK_NOTHING), 0);
+        kept = hark_request_unref(kept);
+        while (scene.client->conn && is_leaving(&scene))
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        ck_assert_int_eq(hark_feed(scene.client, feed.id, HARK_NOTHING), -EAGAIN);
+        kit_process_until(scene.loop, &scene.n_answered, 2);
+        ck_assert_uint_eq(n_fed, 1);
+        ck_assert_uint_eq(n_ended, 1);
         kit_process_until(scene.loop, &n_drained, 1);
         end(&scene);
 }
@@ -463,6 +557,7 @@ FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_conne
              who_refuses_for_good_is_passed_over, who_is_full_is_tried_again,
              calls_made_while_several_are_tried_wait_for_the_one_that_serves,
              what_is_asked_while_a_server_drains_waits_for_the_next_one,
+             what_is_fed_while_a_server_drains_waits_for_the_next_one,
              where_the_kernel_tells_who_comes_nobody_is_asked,
              who_has_come_and_does_not_answer_is_tried_for_a_while,
              where_the_kernel_does_not_tell_the_delays_grow_to_their_limit,
