@@ -44,7 +44,7 @@ struct storm_ask {
 
 /* A subscription. */
 struct storm_subscription {
-        struct storm_client *by;
+        struct storm_client *by; /* NULL: made by a server */
         uint64_t id;
         uint64_t n_delivered, n_lost, highest; /* on this connection */
         bool is_member, wants_retained, is_unsubscribed, is_over;
@@ -133,6 +133,8 @@ void storm_check_subscriptions(void);
 
 /* Any that is served by this process; NULL: there is none. */
 hark_server *storm_any_server(void);
+/* One that asks over the connection of a peer; NULL: there is none. */
+hark_client *storm_any_back(void);
 void storm_serve(void);
 void storm_let_go_of_server(void);
 void storm_drain(void);

@@ -157,7 +157,7 @@ void storm_ask(void)
 {
         struct storm_client *client = storm_any_client();
 
-        if (client)
+        for (unsigned n = client ? 1 + storm_below(4) : 0; n > 0; n--)
                 (void)storm_ask_of(client, client->client, NULL);
 }
 

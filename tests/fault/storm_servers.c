@@ -223,6 +223,13 @@ void storm_answer(void)
         }
 }
 
+hark_client *storm_any_back(void)
+{
+        struct storm_request *self = any_request();
+
+        return self ? hark_peer_client(hark_request_peer(self->request)) : NULL;
+}
+
 void storm_push(void)
 {
         struct storm_request *self = any_request();

@@ -86,14 +86,17 @@ void storm_subscribe(void)
 {
         struct storm_subscription *self = &storm.subscriptions[storm.n_subscriptions];
         struct storm_client *client = storm_any_client();
+        hark_client *back = storm_one_in(4) ? storm_any_back() : NULL;
         struct hark_subscribe_params params = any_params();
 
-        if (!client || storm.n_subscriptions == STORM_RECORDS)
+        if (back)
+                client = NULL;
+        if ((!client && !back) || storm.n_subscriptions == STORM_RECORDS)
                 return;
         *self = (struct storm_subscription){
                 .by = client, .is_member = params.group, .wants_retained = params.wants_retained};
-        if (hark_subscribe(client->client, any_filter(), on_notification, self, &params,
-                           &self->id) == 0)
+        if (hark_subscribe(back ? back : client->client, any_filter(), on_notification, self,
+                           &params, &self->id) == 0)
                 storm.n_subscriptions++;
 }
 
@@ -102,7 +105,7 @@ void storm_unsubscribe(void)
         unsigned n = storm.n_subscriptions;
         struct storm_subscription *self = n > 0 ? &storm.subscriptions[storm_below(n)] : NULL;
 
-        if (!self || !self->by->client)
+        if (!self || !self->by || !self->by->client)
                 return;
         if (hark_unsubscribe(self->by->client, self->id) == 0) {
                 storm_assert(!self->is_over && !self->is_unsubscribed);
@@ -113,11 +116,14 @@ void storm_unsubscribe(void)
 void storm_publish(void)
 {
         struct storm_client *client = storm_any_client();
+        hark_client *by = client && storm_one_in(4) ? storm_any_back() : NULL;
         struct hark_payload payload = storm_payload();
 
         payload.retain = storm_one_in(3) ? (uint8_t)storm_below(3) : 0;
-        if (client)
-                (void)hark_publish(client->client, storm_topic(), payload);
+        if (!by && client)
+                by = client->client;
+        if (by)
+                (void)hark_publish(by, storm_topic(), payload);
 }
 
 /* What one that stands has been told of. More may be lost than it knows of: that is told before the next

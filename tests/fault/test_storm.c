@@ -56,26 +56,16 @@ static const struct {
         void (*run)(void);
         unsigned weight;
 } acts[] = {
-        {storm_connect, 3},
-        {storm_let_go_of_client, 1},
-        {storm_ask, 5},
-        {storm_call, 1},
-        {storm_send, 1},
-        {storm_flush, 1},
-        {storm_cancel, 2},
-        {storm_feed, 2},
-        {storm_pause, 2},
-        {storm_subscribe, 3},
-        {storm_unsubscribe, 1},
-        {storm_publish, 2},
-        {storm_serve, 3},
-        {storm_let_go_of_server, 1},
-        {storm_drain, 1},
-        {storm_answer, 3},
-        {storm_push, 2},
-        {storm_disconnect, 1},
-        {storm_server_publish, 3},
-        {post, 1},
+        {storm_connect, 4},        {storm_let_go_of_client, 1},
+        {storm_ask, 12},           {storm_call, 2},
+        {storm_send, 3},           {storm_flush, 1},
+        {storm_cancel, 4},         {storm_feed, 8},
+        {storm_pause, 4},          {storm_subscribe, 6},
+        {storm_unsubscribe, 2},    {storm_publish, 5},
+        {storm_serve, 6},          {storm_let_go_of_server, 1},
+        {storm_drain, 1},          {storm_answer, 10},
+        {storm_push, 8},           {storm_disconnect, 1},
+        {storm_server_publish, 8}, {post, 1},
         {trouble_other, 1},
 };
 
@@ -109,11 +99,16 @@ void storm_whim(void)
 struct hark_payload storm_payload(void)
 {
         static const uint8_t bytes[300000];
+        static const int fds[] = {2, 2};
         static const size_t sizes[] = {0, 0, 10, 100, 100, 1000, 5000, 70000, 300000};
         struct hark_payload payload =
                 hark_bytes(bytes, sizes[storm_below(storm_one_in(10) ? 9 : 6)]);
 
         payload.priority = storm_one_in(3) ? (uint8_t)storm_below(8) : 0;
+        if (storm_one_in(40)) {
+                payload.fds = fds;
+                payload.n_fds = 1 + storm_below(2);
+        }
         return payload;
 }
 
