@@ -86,7 +86,7 @@ operands_must_be_neither_too_few_nor_too_many_test() {
         fails 2 'ADDRESS TOPIC' hark pub unix:/x
         fails 2 'ADDRESS FILTER' hark sub unix:/x
         fails 2 'ADDRESS' hark serve --echo
-        fails 2 'no more' hark transports unix:
+        fails 2 'no more than options' hark transports unix:
 }
 
 an_address_that_is_none_is_explained_test() {
@@ -95,6 +95,13 @@ an_address_that_is_none_is_explained_test() {
         fails 2 "'tcp:localhost'" hark pub tcp:localhost y
         fails 2 "'unix:'" hark sub unix: y
         fails 2 "'tcp:localhost:99999'" hark serve tcp:localhost:99999 --echo
+}
+
+what_only_listens_or_is_not_there_is_explained_test() {
+        fails 2 'only listens' hark call inherit: y
+        fails 3 'nothing there' hark serve inherit: --echo
+        fails 3 'is the server running' hark sub "unix:$PWD/x" y
+        fails 3 'a longer --wait' hark sub "unix:$PWD/x" y --wait 20
 }
 
 a_method_to_serve_needs_a_name_and_a_command_test() {

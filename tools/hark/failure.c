@@ -63,7 +63,12 @@ static const char *connect_hint(const char *address, int error)
         case -EPERM:
                 return " (if you trust that user, name it: ADDRESS?uid=NAME)";
         case -ETIMEDOUT:
-                return " (a longer --timeout may help)";
+                return " (a longer --wait or --timeout may help)";
+        case -EHOSTUNREACH:
+                return " (is the host's name right?)";
+        case -EOPNOTSUPP:
+                return " (this transport only listens, or its descriptors are no pipes or "
+                       "sockets: see hark-transports(7))";
         case -ECONNRESET:
         case -EPROTO:
                 return " (is it another program's address?)";
@@ -113,7 +118,7 @@ int complain_of_connect(const char *address, int error)
 {
         complain("cannot connect to %s: %s%s", address, connect_reason(error),
                  connect_hint(address, error));
-        return EXIT_UNREACHED;
+        return error == -EOPNOTSUPP ? EXIT_USAGE : EXIT_UNREACHED;
 }
 
 int complain_of_listen(const char *address, int error)

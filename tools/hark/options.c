@@ -182,7 +182,8 @@ static int check_operands(const struct verb *verb, int n_operands)
         if (n_operands < verb->min_operands)
                 return complain_of_usage(verb, "something is missing of ", verb->operands);
         if (n_operands > verb->max_operands)
-                return complain_of_usage(verb, "takes no more than ", verb->operands);
+                return complain_of_usage(verb, "takes no more than ",
+                                         *verb->operands ? verb->operands : "options");
         return OPTIONS_GO_ON;
 }
 
