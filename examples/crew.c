@@ -20,8 +20,11 @@ static void on_job(const struct hark_notification *n, void *userdata)
                 printf("%s%s\n", hark_message_text(n->message),
                        n->is_repeated ? ", which another may have begun" : "");
                 break;
-        case HARK_GAP: /* more waited than the group's queue holds */
-                printf("%llu jobs went to nobody\n", (unsigned long long)n->n_lost);
+        case HARK_GAP:
+                if (n->n_lost == UINT64_MAX) /* with the connection; others have our jobs now */
+                        puts("the dispatcher is away");
+                else /* more waited than the group's queue holds */
+                        printf("%llu jobs went to nobody\n", (unsigned long long)n->n_lost);
                 break;
         case HARK_UNSUBSCRIBED:
                 if (n->reason != -ECANCELED)

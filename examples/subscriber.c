@@ -20,6 +20,15 @@ struct subscriber {
         int result;
 };
 
+static void print_gap(const struct hark_notification *gap)
+{
+        if (gap->n_lost == UINT64_MAX) /* nobody knows: the connection was lost */
+                printf("%s: perhaps some lost: ", gap->topic);
+        else
+                printf("%s: %llu lost: ", gap->topic, (unsigned long long)gap->n_lost);
+        puts(hark_reason(gap->reason, NULL));
+}
+
 static void on_notification(const struct hark_notification *n, void *userdata)
 {
         struct subscriber *self = userdata;
@@ -34,8 +43,7 @@ static void on_notification(const struct hark_notification *n, void *userdata)
                 printf("%s: no more\n", n->topic);
                 break;
         case HARK_GAP:
-                printf("%s: %llu lost: %s\n", n->topic, (unsigned long long)n->n_lost,
-                       hark_reason(n->reason, NULL));
+                print_gap(n);
                 break;
         case HARK_UNSUBSCRIBED: /* always the last one; -ECANCELED: as we wished */
                 if (n->reason != -ECANCELED) {

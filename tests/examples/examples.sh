@@ -92,6 +92,14 @@ the_subscriber_says_why_when_the_publisher_ends_test() {
         contains "$(<complaint)" '>: '
 }
 
+the_subscriber_does_not_say_how_many_it_lost_with_its_publisher_test() {
+        start publisher "unix:$PWD/clock" 10
+        local publisher=$pid
+        start subscriber "$address" 2>complaint
+        kill -KILL "$publisher"
+        wait_for_line '>: perhaps some lost: connection lost*'
+}
+
 the_publisher_leaves_no_file_behind_test() {
         start publisher "unix:$PWD/clock" 10
         test -S clock
@@ -216,6 +224,20 @@ a_job_goes_to_another_when_its_worker_dies_test() {
         equals "$(robust "$jobs" jobs.Add two)" taken
         kill -KILL "$first"
         equals "$(next_line "$output")" 'two, which another may have begun'
+}
+
+the_crew_waits_for_the_next_dispatcher_test() {
+        local jobs dispatcher crew
+        start dispatcher "unix:$PWD/jobs"
+        jobs=$address
+        dispatcher=$pid
+        start crew "$jobs"
+        crew=$output
+        kill -KILL "$dispatcher"
+        equals "$(next_line "$crew")" 'the dispatcher is away'
+        start dispatcher "unix:$PWD/jobs"
+        eventually robust "$jobs" jobs.Add one
+        equals "$(next_line "$crew")" one
 }
 
 rules_allow_and_refuse_test() {
