@@ -179,6 +179,7 @@ once_is_for_members_of_a_group_test() {
 
 a_group_has_a_name_test() {
         serve "unix:$PWD/x" --hub
+        fails 2 '--retained' hark sub "$address" a --group crew --retained
         fails 2 "group 'a b'" hark sub "$address" a --group 'a b'
 }
 
@@ -278,7 +279,15 @@ a_killed_server_ends_a_subscription_with_5_test() {
         kill -KILL "$pid"
         ends_with 5
         equals "$(next_line "$words")" 'hark: lost an unknown number of a: connection lost'
-        matches "$(next_line "$words")" "^hark: a at unix:$PWD/x: "
+        matches "$(next_line "$words")" "^hark: a at unix:$PWD/x: .*with --wait"
+}
+
+a_goodbye_ends_a_subscription_with_5_as_well_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a
+        ends_well "$pid"
+        ends_with 5
+        contains "$(next_line "$words")" 'said goodbye'
 }
 
 a_subscriber_that_waits_goes_on_with_the_next_server_test() {

@@ -103,6 +103,11 @@ static const char *listen_hint(const char *address, int error)
         }
 }
 
+static const char *result_hint(int result)
+{
+        return result == HARK_NEEDS_OBSERVE ? " (hark call --stream takes them)" : "";
+}
+
 int complain_of_result(const char *name, const char *address, int result, const hark_message *reply)
 {
         if (result == -EINVAL)
@@ -110,7 +115,8 @@ int complain_of_result(const char *name, const char *address, int result, const 
                          "bytes; in a filter * and, at the end, > stand for tokens",
                          name);
         else
-                complain("%s at %s: %s", name, address, hark_reason(result, reply));
+                complain("%s at %s: %s%s", name, address, hark_reason(result, reply),
+                         result_hint(result));
         return exit_status_of(result);
 }
 

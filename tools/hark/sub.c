@@ -95,6 +95,18 @@ static void finish(struct sub *sub, int status)
         hark_loop_stop(sub->loop);
 }
 
+/* A subscription whose server has gone says nothing of what was carried out. */
+static int complain_of_end(const struct sub *sub, const struct hark_notification *end)
+{
+        bool is_goodbye = end->reason == HARK_UNAVAILABLE;
+
+        if (!is_goodbye && end->reason != -ECONNRESET)
+                return complain_of_result(end->topic, sub->address, end->reason, end->message);
+        complain("%s at %s: %s (with --wait it goes on with the next server)", end->topic,
+                 sub->address, is_goodbye ? "the server said goodbye" : "the connection was lost");
+        return EXIT_LOST;
+}
+
 static void on_notification(const struct hark_notification *told, void *userdata)
 {
         struct sub *sub = userdata;
@@ -102,8 +114,7 @@ static void on_notification(const struct hark_notification *told, void *userdata
         if (sub->is_over)
                 return;
         if (told->kind == HARK_UNSUBSCRIBED) {
-                finish(sub,
-                       complain_of_result(told->topic, sub->address, told->reason, told->message));
+                finish(sub, complain_of_end(sub, told));
                 return;
         }
         if (sub->options->is_json)
@@ -217,6 +228,20 @@ static uint64_t *new_ids(char **filters)
         return calloc(n, sizeof(uint64_t));
 }
 
+/* Says which wishes do not go together. */
+static bool contradicts(const struct sub_options *options)
+{
+        if (options->is_once_only && !options->group)
+                complain("sub: --once is for members of a --group");
+        else if (options->group && options->policy != HARK_DROP_OLDEST)
+                complain("sub: a --group has no --policy but oldest");
+        else if (options->group && options->wants_retained)
+                complain("sub: a --group has no --retained values");
+        else
+                return false;
+        return true;
+}
+
 static int run_sub(const void *options, char **operands)
 {
         struct sub sub = {
@@ -233,14 +258,8 @@ static int run_sub(const void *options, char **operands)
         };
         int r;
 
-        if (sub.options->is_once_only && !sub.options->group) {
-                complain("sub: --once is for members of a --group");
+        if (contradicts(sub.options))
                 return EXIT_USAGE;
-        }
-        if (sub.options->group && sub.options->policy != HARK_DROP_OLDEST) {
-                complain("sub: a --group has no --policy but oldest");
-                return EXIT_USAGE;
-        }
         r = client_connect(sub.address, &params, &sub.client);
         if (r != EXIT_GOOD)
                 return r;
