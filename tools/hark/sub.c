@@ -155,8 +155,9 @@ static void on_state(hark_client *client, int state, int reason, void *userdata)
                 return;
         if (state == HARK_RETRYING && !sub->is_away) {
                 sub->is_away = true;
-                (void)hark_loop_add_timer(sub->loop, sub->options->wait_ms, 0, on_patience_over,
-                                          sub, &sub->patience);
+                if (hark_loop_add_timer(sub->loop, sub->options->wait_ms, 0, on_patience_over, sub,
+                                        &sub->patience) != 0)
+                        on_patience_over(sub);
         } else if (state == HARK_CONNECTED && sub->is_away) {
                 sub->is_away = false;
                 (void)hark_loop_remove(sub->loop, sub->patience);
