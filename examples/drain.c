@@ -43,8 +43,6 @@ static int listen_at(hark_server *server, const char *address)
 
         if (r == -ENOENT && !address)
                 r = hark_server_listen(server, "unix:@hark-example");
-        if (r != 0)
-                fprintf(stderr, "drain: cannot listen: %s\n", hark_reason(r, NULL));
         return r;
 }
 
@@ -67,6 +65,8 @@ int main(int argc, char **argv)
                 hark_supervisor_notify("READY=1");
                 r = hark_loop_run(service.loop);
         }
+        if (r != 0)
+                fprintf(stderr, "drain: %s\n", hark_reason(r, NULL));
         hark_server_unref(service.server);
         hark_loop_unref(service.loop);
         return r != 0;
