@@ -327,6 +327,19 @@ who_has_waited_long_enough_ends_with_5_test() {
         matches "$(next_line "$words")" "^hark: unix:$PWD/x: the server has gone, .* 500 ms"
 }
 
+# The time of the first wait must not go on. A method is the clock: it answers when that would be over.
+each_wait_has_its_whole_time_test() {
+        serve "unix:$PWD/x" --hub
+        subscribe "$address" a --wait 2000 --count 1
+        kill -KILL "$pid"
+        next_line "$words"
+        serve "unix:$PWD/x" --hub --method 'nap=sleep 2.5'
+        equals "$(next_line "$words")" "hark: subscribed to a at $address"
+        hark call "$address" nap
+        hark pub "$address" a 1
+        ends_with 0
+}
+
 a_subscriber_that_waits_can_be_interrupted_test() {
         serve "unix:$PWD/x" --hub
         subscribe "$address" a --wait 60000
