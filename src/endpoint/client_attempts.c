@@ -98,9 +98,19 @@ static bool is_for_good(int reason)
                reason == -EOPNOTSUPP;
 }
 
+static void stop_watch(struct hark_candidate *candidate)
+{
+        struct hark_watch *watch = HARK_TAKE(candidate->watch);
+
+        if (watch)
+                watch->transport->unwatch(watch);
+}
+
 static void note_failure(struct hark_candidate *candidate, int reason)
 {
         candidate->is_out = is_for_good(reason) || candidate->address->transport->connects_once;
+        if (candidate->is_out)
+                stop_watch(candidate);
 }
 
 /* Whether its watch tells when it is worth trying again. */
@@ -205,12 +215,8 @@ static void start_watches(hark_client *client)
 
 static void stop_watches(struct hark_attempts *attempts)
 {
-        for (size_t i = 0; i < attempts->n_candidates; i++) {
-                struct hark_watch *watch = HARK_TAKE(attempts->candidates[i].watch);
-
-                if (watch)
-                        watch->transport->unwatch(watch);
-        }
+        for (size_t i = 0; i < attempts->n_candidates; i++)
+                stop_watch(&attempts->candidates[i]);
 }
 
 bool hark_client_may_retry(hark_client *client, int reason)
@@ -334,7 +340,7 @@ static void on_patience(struct hark_timer *timer)
 int hark_client_start_trying(hark_client *client)
 {
         struct hark_attempts *attempts = &client->attempts;
-        int wait_ms = client->params.wait_ms;
+        int wait_ms = client->params.wait_ms, r;
 
         attempts->delay_ms = client->params.retry_min_ms;
         attempts->is_waiting = wait_ms > 0;
@@ -342,7 +348,10 @@ int hark_client_start_trying(hark_client *client)
                 hark_timer_start(client->loop, &attempts->patience, hark_deadline_ns(wait_ms),
                                  on_patience);
         start_round(attempts, 0);
-        return go_on(client);
+        r = go_on(client);
+        if (r < 0)
+                hark_client_stop_trying(client);
+        return r;
 }
 
 void hark_client_note_open(hark_client *client)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "endpoint/client.h"
+#include "loop/internal.h"
 #include "loop_kit.h"
 
 #define N_PLACES 3
@@ -227,6 +228,45 @@ START_TEST(who_refuses_for_good_is_passed_over)
         serve(&scene, 2);
         kit_process_until(scene.loop, &scene.n_connected, 2);
         expect_served_by(&scene, "2");
+        end(&scene);
+}
+END_TEST
+
+/* There is nothing to wait for, and nothing is left that waits. */
+START_TEST(where_nobody_can_come_nobody_is_waited_for)
+{
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.alternatives = NULL;
+        params.wait_ms = KIT_PATIENCE_MS;
+        snprintf(scene.addresses[0], sizeof(scene.addresses[0]), "pipe:1000,1001");
+        ck_assert_int_eq(try_to_connect(&scene, &params), -EBADF);
+        ck_assert_ptr_null(scene.client);
+        ck_assert_ptr_null(scene.loop->earliest);
+        end(&scene);
+}
+END_TEST
+
+START_TEST(who_is_out_is_not_watched_any_more)
+{
+        int status = HARK_PERMISSION_DENIED;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        wait_until_quiet(&scene);
+        ck_assert_ptr_nonnull(scene.client->attempts.candidates[0].watch);
+        serve_with_refusal(&scene, 0, &status);
+        while (!scene.client->attempts.candidates[0].is_out)
+                ck_assert_int_eq(hark_loop_process(scene.loop, KIT_PATIENCE_MS), 0);
+        ck_assert_ptr_null(scene.client->attempts.candidates[0].watch);
+        ck_assert_ptr_nonnull(scene.client->attempts.candidates[1].watch);
         end(&scene);
 }
 END_TEST
@@ -554,7 +594,8 @@ END_TEST
 
 FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_connecting_fails,
              after_a_goodbye_the_next_one_is_tried_first_and_then_all,
-             who_refuses_for_good_is_passed_over, who_is_full_is_tried_again,
+             who_refuses_for_good_is_passed_over, where_nobody_can_come_nobody_is_waited_for,
+             who_is_out_is_not_watched_any_more, who_is_full_is_tried_again,
              calls_made_while_several_are_tried_wait_for_the_one_that_serves,
              what_is_asked_while_a_server_drains_waits_for_the_next_one,
              what_is_fed_while_a_server_drains_waits_for_the_next_one,
