@@ -91,7 +91,7 @@ struct hark_client_params {
          * connected. Of changes that took turns while no callback could run, the last are told.
          */
         void (*on_state)(hark_client *client, int state, int reason, void *userdata);
-        /** Told once the outgoing queue has room again after an -EAGAIN. */
+        /** Told once the outgoing queue has room again after an -EAGAIN, or is lost with its connection. */
         void (*on_room)(hark_client *client, void *userdata);
         /**
          * Told when the other side refused what expects no answer: a hark_send() to a method that

@@ -138,6 +138,9 @@ static void lose_conn(hark_client *client, int reason)
 {
         uint64_t n_dropped;
 
+        /* The queue that had no room is gone. */
+        if (client->conn->is_starved)
+                hark_client_tell_room(client);
         if (hark_client_is_connected(client)) {
                 n_dropped = hark_calls_lose_conn(&client->calls);
                 hark_subscriptions_lose_conn(&client->subscriptions, reason);
