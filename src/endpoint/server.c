@@ -184,13 +184,13 @@ static void run_free(struct hark_task *task)
 
 void hark_server_stop_listening(hark_server *server)
 {
-        hark_task_cancel(&server->relief_task);
         hark_list_for_each (link, &server->accepting)
                 close_accepting(hark_container_of(link, struct hark_accepting, link));
 }
 
 static void close_server(hark_server *server)
 {
+        hark_task_cancel(&server->relief_task);
         hark_server_stop_listening(server);
         hark_groups_close(&server->topics.groups);
         hark_retained_clear(&server->topics.retained); /* nobody is there to be told one by one */
