@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "endpoint/client.h"
 #include "endpoint/peer.h"
 #include "endpoint/server.h"
 
@@ -19,6 +20,63 @@ static hark_peer *peer_of(struct hark_list *link)
 {
         return hark_container_of(link, struct hark_peer, link);
 }
+
+/* --- one peer ---------------------------------------------------------------------------------- */
+
+void hark_drain_await_asked(hark_peer *peer)
+{
+        peer->client->calls.idle_chore = &peer->server->drain.look;
+}
+
+void hark_drain_peer(hark_peer *peer)
+{
+        if (!peer->conn)
+                return;
+        if (peer->client)
+                hark_drain_await_asked(peer);
+        /* Also if it was not let in, and never will be. */
+        if (!peer->conn->is_accepting)
+                hark_requests_begin(&peer->requests);
+        if (peer->is_admitted || !peer->conn->is_accepting)
+                hark_conn_drain(peer->conn);
+        else
+                hark_conn_refuse(peer->conn, HARK_UNAVAILABLE, "the server is going away");
+}
+
+static bool is_asked(const hark_peer *peer)
+{
+        const hark_client *client = peer->client;
+
+        return client && client->calls.n_pending > 0;
+}
+
+static bool has_work(const hark_peer *peer)
+{
+        return peer->requests.n_unfinished > 0 || peer->n_publications > 0 || is_asked(peer) ||
+               !hark_members_are_idle(&peer->channel.members) ||
+               hark_conn_is_being_asked(peer->conn);
+}
+
+/* Whether it has nothing left, or is gone. Shows it out if it has nothing left but output. */
+static bool is_drained(hark_peer *peer)
+{
+        bool is_ours;
+
+        if (!peer->conn)
+                return true;
+        is_ours = !peer->conn->is_accepting;
+        if (has_work(peer))
+                return false;
+        /* What came meanwhile may be of before the goodbye: the urgent overtake. */
+        if (peer->conn->state == HARK_CONN_OPEN && hark_conn_look(peer->conn) && peer->conn &&
+            has_work(peer))
+                return false;
+        if (peer->conn && !is_ours)
+                hark_conn_finish(peer->conn);
+        return is_ours || !peer->conn;
+}
+
+/* --- all of them ------------------------------------------------------------------------------- */
 
 static void end_drain(hark_server *server, int result)
 {
@@ -48,7 +106,7 @@ static void run_look(struct hark_task *task)
         if (!server->drain.is_on || server->drain.is_over)
                 return;
         hark_list_for_each (link, &server->peers)
-                if (!hark_peer_is_drained(peer_of(link)))
+                if (!is_drained(peer_of(link)))
                         is_over = false;
         if (is_over)
                 end_drain(server, 0);
@@ -60,7 +118,7 @@ static void on_timeout(struct hark_timer *timer)
 
         hark_groups_close(&server->topics.groups); /* nothing goes from one to the next */
         hark_list_for_each (link, &server->peers) {
-                if (hark_peer_is_drained(peer_of(link)))
+                if (is_drained(peer_of(link)))
                         continue;
                 hark_log(hark_loop_log(server->loop), LOG_WARNING,
                          "%s is cut off: not done in the time for draining",
@@ -112,7 +170,7 @@ int hark_server_drain(hark_server *server, int timeout_ms, hark_on_drained *on_d
         /* Nothing is published any more, a withdrawal neither. */
         hark_retained_clear(&server->topics.retained);
         hark_list_for_each (link, &server->peers)
-                hark_peer_drain(peer_of(link));
+                hark_drain_peer(peer_of(link));
         hark_timer_start(server->loop, &drain->timeout, hark_deadline_ns(timeout_ms), on_timeout);
         hark_drain_look_soon(server);
         hark_loop_leave(server->loop);

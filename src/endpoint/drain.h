@@ -32,6 +32,11 @@ struct hark_drain {
 void hark_drain_init(hark_server *server);
 void hark_drain_done(hark_server *server);
 
+/* Says goodbye to a peer, from which nothing new is taken. */
+void hark_drain_peer(hark_peer *peer);
+/* What the server asks of it is waited for, too. */
+void hark_drain_await_asked(hark_peer *peer);
+
 /* A peer may have nothing left, or is gone: looks before the loop sleeps. */
 void hark_drain_look_soon(hark_server *server);
 

@@ -138,7 +138,7 @@ static void greet(hark_peer *peer)
         peer->credentials.claimed_pid = (pid_t)conn->peer.pid;
         limit = exceeded_limit(peer);
         if (peer->server->drain.is_on)
-                hark_peer_drain(peer);
+                hark_drain_peer(peer);
         else if (limit)
                 hark_conn_refuse(conn, HARK_RESOURCE_EXHAUSTED, limit);
         else if (peer->server->params.on_accept)
@@ -321,59 +321,6 @@ int hark_peer_new(hark_server *server, struct hark_accepting *accepting, struct 
         return 0;
 }
 
-/* What the server itself asks of it is waited for, too. */
-static void watch_asked(hark_peer *peer)
-{
-        peer->client->calls.idle_chore = &peer->server->drain.look;
-}
-
-void hark_peer_drain(hark_peer *peer)
-{
-        if (!peer->conn)
-                return;
-        if (peer->client)
-                watch_asked(peer);
-        if (!peer->conn->is_accepting)
-                hark_requests_begin(
-                        &peer->requests); /* also if it was not let in, and never will be */
-        if (peer->is_admitted || !peer->conn->is_accepting)
-                hark_conn_drain(peer->conn);
-        else
-                hark_conn_refuse(peer->conn, HARK_UNAVAILABLE, "the server is going away");
-}
-
-static bool is_asked(const hark_peer *peer)
-{
-        const hark_client *client = peer->client;
-
-        return client && client->calls.n_pending > 0;
-}
-
-static bool has_work(const hark_peer *peer)
-{
-        return peer->requests.n_unfinished > 0 || peer->n_publications > 0 || is_asked(peer) ||
-               !hark_members_are_idle(&peer->channel.members) ||
-               hark_conn_is_being_asked(peer->conn);
-}
-
-bool hark_peer_is_drained(hark_peer *peer)
-{
-        bool is_ours;
-
-        if (!peer->conn)
-                return true;
-        is_ours = !peer->conn->is_accepting;
-        if (has_work(peer))
-                return false;
-        /* What came meanwhile may be of before the goodbye: the urgent overtake. */
-        if (peer->conn->state == HARK_CONN_OPEN && hark_conn_look(peer->conn) && peer->conn &&
-            has_work(peer))
-                return false;
-        if (peer->conn && !is_ours)
-                hark_conn_finish(peer->conn);
-        return is_ours || !peer->conn;
-}
-
 void hark_peer_close(hark_peer *peer, int reason)
 {
         if (peer->conn)
@@ -422,7 +369,7 @@ hark_client *hark_peer_client(hark_peer *peer)
                 return client;
         hark_client_new_for_peer(peer->loop, peer->conn, peer->server, &peer->client);
         if (peer->client && peer->server->drain.is_on)
-                watch_asked(peer);
+                hark_drain_await_asked(peer);
         return peer->client;
 }
 

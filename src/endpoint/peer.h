@@ -57,12 +57,6 @@ void hark_peer_free_if_done(hark_peer *peer);
 /* If its server drains: what it waits for may be over. */
 void hark_peer_look_for_drained(hark_peer *peer);
 
-/* Its server drains: says goodbye, and takes nothing new. */
-void hark_peer_drain(hark_peer *peer);
-
-/* Whether it has nothing left, or is gone. Shows it out if it has nothing left but output. */
-bool hark_peer_is_drained(hark_peer *peer);
-
 /* Ends its connection: what its server's end does to it. */
 void hark_peer_close(hark_peer *peer, int reason);
 
