@@ -134,7 +134,7 @@ struct hark_client_params {
  * Connects to a server.
  *
  * Blocks only without a loop, and in the resolver for `tcp:` with a name, which is
- * resolved once.
+ * resolved once: an address whose name cannot be is not tried later, either.
  *
  * @param loop runs the callbacks, and is kept by the client. NULL: the client makes its own, see
  *        hark_client_loop(), and this function waits until the connection stands.

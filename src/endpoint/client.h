@@ -37,7 +37,8 @@
 /* One address where a server may be. */
 struct hark_candidate {
         struct hark_address *address; /* owned */
-        bool is_out;                  /* it refused for good */
+        int fault;                    /* why nobody can ever be there, as -errno; 0: somebody can */
+        bool is_out;                  /* it refused for good, or has a fault */
         struct hark_watch *watch;     /* for a server to come; NULL: there is none */
 };
 

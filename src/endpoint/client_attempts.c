@@ -108,7 +108,8 @@ static void stop_watch(struct hark_candidate *candidate)
 
 static void note_failure(struct hark_candidate *candidate, int reason)
 {
-        candidate->is_out = is_for_good(reason) || candidate->address->transport->connects_once;
+        candidate->is_out = is_for_good(reason) || candidate->fault < 0 ||
+                            candidate->address->transport->connects_once;
         if (candidate->is_out)
                 stop_watch(candidate);
 }
@@ -144,7 +145,8 @@ static int try_round(hark_client *client)
 
                 if (candidate->is_out)
                         continue;
-                r = start_conn(client, candidate->address);
+                r = candidate->fault < 0 ? candidate->fault
+                                         : start_conn(client, candidate->address);
                 if (r == 0)
                         return 0;
                 note_failure(candidate, r);
@@ -386,18 +388,20 @@ static size_t count_addresses(const char *const *addresses)
 
 static int add_candidate(struct hark_attempts *attempts, const char *text)
 {
+        struct hark_candidate *candidate;
         struct hark_address *address;
         int r = hark_address_parse(text, &address, NULL, 0);
 
         if (r < 0)
                 return r;
-        attempts->candidates[attempts->n_candidates++].address = address;
+        candidate = &attempts->candidates[attempts->n_candidates++];
+        candidate->address = address;
         if (!address->transport->connect)
                 return -EOPNOTSUPP;
         /* Once for all attempts, and not in the middle of a loop. A failure shows when it is tried. */
         if (address->transport->resolve)
-                (void)address->transport->resolve(address);
-        return 0;
+                candidate->fault = address->transport->resolve(address);
+        return candidate->fault == -ENOMEM ? -ENOMEM : 0;
 }
 
 int hark_attempts_init(struct hark_attempts *attempts, const char *first,
