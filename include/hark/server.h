@@ -159,7 +159,8 @@ HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
  *         beyond this machine, does not say `?open`, and no rule speaks of anyone:
  *         hark_server_allow() first. -EINVAL: see hark_address_check().
  *         -ENOENT: no such directory, user or host, or "inherit:" without sockets. -EOPNOTSUPP: this
- *         transport only connects, or what was handed over is no stream socket that listens.
+ *         transport only connects, or what was handed over is no stream socket that listens, or is
+ *         one of TCP where `?uid=` names a user.
  *         -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.
  */
 HARK_API int hark_server_listen(hark_server *server, const char *address);

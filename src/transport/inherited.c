@@ -112,18 +112,26 @@ static int duplicate(int fd)
         return HARK_TAKE_FD(own);
 }
 
+/* What is for one user is not served where nobody knows who is there. */
 static int adopt(hark_loop *loop, const struct hark_address *address, int fd,
                  struct hark_listener **ret_listener)
 {
-        switch (family_of(fd)) {
-        case AF_UNIX:
+        int family = family_of(fd);
+
+        if (family == AF_UNIX)
                 return hark_unix_adopt(loop, address, fd, ret_listener);
-        case AF_INET:
-        case AF_INET6:
+        if ((family == AF_INET || family == AF_INET6) && address->uid_rule != HARK_UID_ONE)
                 return hark_tcp_adopt(loop, address, fd, ret_listener);
-        default:
-                return -EOPNOTSUPP;
-        }
+        return -EOPNOTSUPP;
+}
+
+static void log_unfit(hark_loop *loop, const struct hark_address *address, int fd)
+{
+        const char *wanted = address->uid_rule == HARK_UID_ONE ? "UNIX" : "UNIX or TCP";
+
+        hark_log(hark_loop_log(loop), LOG_ERR,
+                 "descriptor %d, which was handed over for %s, is no %s stream socket that listens",
+                 fd, address->text, wanted);
 }
 
 static int listen_inherited(hark_loop *loop, const struct hark_address *address,
@@ -140,10 +148,7 @@ static int listen_inherited(hark_loop *loop, const struct hark_address *address,
         if (r < 0)
                 hark_close(own);
         if (r == -EOPNOTSUPP)
-                hark_log(hark_loop_log(loop), LOG_ERR,
-                         "descriptor %d, which was handed over, is no UNIX or TCP stream socket "
-                         "that listens",
-                         fd);
+                log_unfit(loop, address, fd);
         return r;
 }
 

@@ -330,6 +330,32 @@ static int serve_none(void *userdata)
         return 0;
 }
 
+/* TCP does not tell who is there. */
+static int serve_one_user(void *userdata)
+{
+        const char *path = fixture_path("a");
+        char address[32];
+        struct service service;
+
+        (void)userdata;
+        hand_over((int[]){listen_unix(path), listen_tcp(INADDR_LOOPBACK)}, 2, "local:net");
+        snprintf(address, sizeof(address), "inherit:net?uid=%u", (unsigned)getuid());
+        open_service(&service);
+        ck_assert_int_eq(hark_server_listen(service.server, address), -EOPNOTSUPP);
+        ck_assert_int_eq(hark_server_listen(service.server, "inherit:net?uid=any"), 0);
+        snprintf(address, sizeof(address), "inherit:local?uid=%u", (unsigned)getuid());
+        ck_assert_int_eq(hark_server_listen(service.server, address), 0);
+        close_service(&service);
+        unlink(path);
+        return 0;
+}
+
+START_TEST(what_is_for_one_user_is_served_where_users_are_known)
+{
+        run_service(serve_one_user);
+}
+END_TEST
+
 START_TEST(all_are_served_or_none)
 {
         run_service(serve_none);
@@ -428,7 +454,7 @@ END_TEST
 FIXTURE_MAIN("inherited", sockets_of_each_kind_are_served_at_their_real_addresses,
              connections_that_wait_are_served, what_is_the_managers_stays_when_the_server_goes,
              a_name_selects_its_sockets, what_is_for_another_process_or_malformed_is_nothing,
-             all_are_served_or_none, nobody_connects_to_what_is_inherited,
-             the_manager_hears_it_at_a_path_and_at_a_name, without_a_manager_nothing_is_said,
-             a_manager_that_cannot_be_told_is_an_error,
+             all_are_served_or_none, what_is_for_one_user_is_served_where_users_are_known,
+             nobody_connects_to_what_is_inherited, the_manager_hears_it_at_a_path_and_at_a_name,
+             without_a_manager_nothing_is_said, a_manager_that_cannot_be_told_is_an_error,
              a_manager_that_does_not_read_holds_up_nobody)
