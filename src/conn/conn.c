@@ -206,9 +206,11 @@ static void on_ping_timer(struct hark_timer *timer)
         struct hark_conn *conn =
                 hark_conn_ref(hark_container_of(timer, struct hark_conn, ping_timer));
 
-        /* What came while this process was held up is not read yet, where the timer has its turn first. */
+        /* What came while this process was held up is not read yet, where the timer has its turn first; and
+         * who waits for our callbacks is not the silent one. */
         if (!conn->has_heard)
-                hark_conn_look(conn);
+                hark_conn_read_turn(conn);
+        conn->has_heard |= hark_conn_is_behind(conn);
         if (!conn->has_heard && conn->is_ping_out && conn->state != HARK_CONN_CLOSED)
                 hark_conn_close_now(conn, -ETIMEDOUT);
         if (conn->state != HARK_CONN_CLOSED)

@@ -40,6 +40,9 @@ int hark_conn_fail(struct hark_conn *conn, int error, const char *why);
 /* Decides about every message that begins and ends. */
 extern const struct hark_reader_ops hark_conn_reader_ops;
 
+/* Whether so much waits for its turn that nothing more is read for now. */
+bool hark_conn_is_behind(const struct hark_conn *conn);
+
 /* Reads what is there, unless too much waits for its turn already. */
 void hark_conn_read_turn(struct hark_conn *conn);
 

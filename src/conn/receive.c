@@ -411,7 +411,7 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
 }
 
 /* Callbacks that a wait holds back do not hold up reading: what it waits for must get through. */
-static bool is_behind(const struct hark_conn *conn)
+bool hark_conn_is_behind(const struct hark_conn *conn)
 {
         return conn->n_waiting >= max_waiting(conn) && !hark_loop_is_holding(conn->loop);
 }
@@ -423,7 +423,8 @@ void hark_conn_read_turn(struct hark_conn *conn)
         if (conn->state == HARK_CONN_CLOSED || !conn->port->is_open)
                 return;
         hark_conn_ref(conn);
-        while (n_read < READ_TURN && !is_behind(conn) && hark_conn_read_some(conn, &n_read) > 0)
+        while (n_read < READ_TURN && !hark_conn_is_behind(conn) &&
+               hark_conn_read_some(conn, &n_read) > 0)
                 ;
         hark_conn_unref(conn);
 }

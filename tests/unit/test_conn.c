@@ -5,10 +5,14 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "conn_talk.h"
+#include "frame_text.h"
+
+#define N_WAITING 64 /* messages, and a connection is not read: see receive.c */
 
 /* --- hello -------------------------------------------------------------------------------------- */
 
@@ -200,6 +204,40 @@ START_TEST(who_answers_pings_is_not_given_up)
                 snprintf(script, sizeof(script), "< ping #%d\n> pong #%d\n! pong #%d\n", i, i, i);
                 conversation_run(&talk.conversation, script);
         }
+        talk_end(&talk);
+}
+END_TEST
+
+/* This process is slow, and not the other one: what that sent is there, and would be too much. */
+START_TEST(who_is_not_read_for_now_is_not_given_up)
+{
+        static uint8_t request[8192];
+        size_t size = frame_from_text("request #1 a", request, sizeof(request));
+        struct hark_conn_params params = talk_params(TALK_ACCEPTING);
+        struct talk talk;
+        struct hark_conn *conn;
+        uint64_t due_ns;
+        unsigned n_receives;
+
+        params.ping_ms = INT_MAX;
+        talk_begin(&talk, &params);
+        talk_greet(&talk);
+        conn = talk.conn;
+        for (unsigned i = 0; i < N_WAITING; i++)
+                hark_conn_wait_for_turn(conn);
+        memory_port_put(&talk.conversation.memory, request, size);
+        n_receives = talk.conversation.memory.n_receives;
+        conn->has_heard = false;
+        conn->is_ping_out = true;
+        hark_timer_start(conn->loop, &conn->ping_timer, hark_now_ns(), conn->ping_timer.on_due);
+        due_ns = conn->ping_timer.due_ns;
+        while (talk.conn && conn->ping_timer.due_ns == due_ns)
+                ck_assert_int_eq(hark_loop_process(conn->loop, 0), 0);
+        ck_assert_ptr_nonnull(talk.conn);
+        ck_assert_uint_eq(talk.conversation.memory.n_receives, n_receives);
+        for (unsigned i = 0; i < N_WAITING; i++)
+                hark_conn_had_turn(conn);
+        conversation_run(&talk.conversation, ".\n! request #1 a\n");
         talk_end(&talk);
 }
 END_TEST
@@ -438,7 +476,7 @@ FIXTURE_MAIN("conn", an_accepting_end_is_silent_until_it_admits, a_connecting_en
              a_peer_is_refused_with_a_reason, what_comes_before_the_admission_waits_for_nobody,
              who_is_refused_learns_why, a_ping_is_answered, a_pong_is_told,
              who_is_silent_is_asked_and_then_given_up, who_answers_pings_is_not_given_up,
-             a_hello_that_does_not_come_is_not_waited_for,
+             who_is_not_read_for_now_is_not_given_up, a_hello_that_does_not_come_is_not_waited_for,
              who_leaves_names_the_last_request_and_closes,
              the_last_request_is_the_highest_not_the_latest, who_leaves_first_sends_what_is_queued,
              who_leaves_takes_no_more_requests, who_has_left_can_send_no_more,
