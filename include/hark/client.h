@@ -150,8 +150,9 @@ struct hark_client_params {
  *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer, or wait_ms is over.
  *         -EPROTO: it does not speak hark. -ECONNRESET: it closed the connection without a word.
  *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
- *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_INVALID_ARGUMENT -EPROTO,
- *         and others -EACCES; its words go to the log.
+ *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_DEADLINE_EXCEEDED (it
+ *         heard no hello in time) -ETIMEDOUT, HARK_INVALID_ARGUMENT -EPROTO, and others -EACCES; its
+ *         words go to the log.
  *         -EMFILE, -ENFILE: no fd left.
  */
 HARK_API int hark_connect(hark_loop *loop, const char *address,

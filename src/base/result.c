@@ -187,6 +187,9 @@ int hark_errno_of_refusal(int status)
                 return -EDQUOT;
         if (status == HARK_UNAVAILABLE)
                 return -ECONNREFUSED;
+        /* No hello came in time, perhaps because this process was stopped. */
+        if (status == HARK_DEADLINE_EXCEEDED)
+                return -ETIMEDOUT;
         /* What a connection says that was sent nonsense, and nobody else should. */
         if (status == HARK_INVALID_ARGUMENT)
                 return -EPROTO;

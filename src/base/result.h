@@ -12,7 +12,7 @@
 /* The status nearest to a negative errno, for hark_fail(). */
 int hark_status_of_errno(int error);
 
-/* The -errno of a connection that was refused with this status: -EACCES, -EDQUOT, -ECONNREFUSED, -EPROTO. */
+/* The -errno of a connection that was refused with this status; see hark_connect(). */
 int hark_errno_of_refusal(int status);
 
 /* What an error frame says is never good, whatever number it comes with. */

@@ -271,9 +271,8 @@ START_TEST(who_is_out_is_not_watched_any_more)
 }
 END_TEST
 
-START_TEST(who_is_full_is_tried_again)
+static void expect_another_try(int status, int reason)
 {
-        int status = HARK_RESOURCE_EXHAUSTED;
         struct scene scene;
         struct hark_client_params params;
 
@@ -284,10 +283,22 @@ START_TEST(who_is_full_is_tried_again)
         serve_with_refusal(&scene, 0, &status);
         ck_assert_int_eq(try_to_connect(&scene, &params), 0);
         kit_process_until(scene.loop, &scene.n_retrying, 1);
-        ck_assert_int_eq(scene.reason, -EDQUOT);
+        ck_assert_int_eq(scene.reason, reason);
         status = 0;
         kit_process_until(scene.loop, &scene.n_connected, 1);
         end(&scene);
+}
+
+START_TEST(who_is_full_is_tried_again)
+{
+        expect_another_try(HARK_RESOURCE_EXHAUSTED, -EDQUOT);
+}
+END_TEST
+
+/* As a server says to who was stopped before he could say hello. */
+START_TEST(who_heard_nothing_in_time_is_tried_again)
+{
+        expect_another_try(HARK_DEADLINE_EXCEEDED, -ETIMEDOUT);
 }
 END_TEST
 
@@ -596,6 +607,7 @@ FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_conne
              after_a_goodbye_the_next_one_is_tried_first_and_then_all,
              who_refuses_for_good_is_passed_over, where_nobody_can_come_nobody_is_waited_for,
              who_is_out_is_not_watched_any_more, who_is_full_is_tried_again,
+             who_heard_nothing_in_time_is_tried_again,
              calls_made_while_several_are_tried_wait_for_the_one_that_serves,
              what_is_asked_while_a_server_drains_waits_for_the_next_one,
              what_is_fed_while_a_server_drains_waits_for_the_next_one,

@@ -80,6 +80,7 @@ START_TEST(refusals_become_an_errno_of_connecting)
         ck_assert_int_eq(hark_errno_of_refusal(HARK_PERMISSION_DENIED), -EACCES);
         ck_assert_int_eq(hark_errno_of_refusal(HARK_RESOURCE_EXHAUSTED), -EDQUOT);
         ck_assert_int_eq(hark_errno_of_refusal(HARK_UNAVAILABLE), -ECONNREFUSED);
+        ck_assert_int_eq(hark_errno_of_refusal(HARK_DEADLINE_EXCEEDED), -ETIMEDOUT);
         ck_assert_int_eq(hark_errno_of_refusal(HARK_INVALID_ARGUMENT), -EPROTO);
         ck_assert_int_eq(hark_errno_of_refusal(HARK_APPLICATION + 1), -EACCES);
 }
