@@ -242,6 +242,8 @@ START_TEST(a_program_starts_with_its_signals_as_they_should_be)
 
         signal(SIGPIPE, SIG_IGN);
         signal(SIGHUP, SIG_IGN); /* nohup(1), which is meant for children as well */
+        signal(SIGINT, SIG_DFL); /* a shell has what it starts in the background ignore these two */
+        signal(SIGQUIT, SIG_DFL);
         signal(SIGUSR1, ignore_nothing);
         sigemptyset(&all);
         sigaddset(&all, SIGTERM); /* as hark_loop_add_signal() leaves it */
