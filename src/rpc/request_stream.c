@@ -216,11 +216,18 @@ const char *hark_requests_begin_item(struct hark_requests *requests, struct hark
         return NULL;
 }
 
+/* Whether it is this request's item that was admitted as it began. That one may have ended meanwhile, and a
+ * later one have its id: not at its priority, at which nothing else began. */
+static bool is_item_of(const struct hark_header *header, const hark_request *request)
+{
+        return request && request->stream && request->priority == header->priority;
+}
+
 void hark_requests_take_item(struct hark_requests *requests, struct hark_received *received)
 {
         hark_request *request = hark_requests_find(requests, received->header->id);
 
-        if (!request || !request->stream) {
+        if (!is_item_of(received->header, request)) {
                 hark_conn_release(requests->conn, received->charge);
                 hark_message_unref(received->message);
         } else if (hark_item_receiver_take(&request->stream->receiver, received) < 0) {

@@ -461,6 +461,22 @@ START_TEST(an_item_at_another_priority_breaks_the_protocol)
 }
 END_TEST
 
+/* An id is free again when its request has ended, but the rest of an item may still be under way. */
+START_TEST(an_item_under_way_is_not_of_a_later_request_with_the_same_id)
+{
+        server_talk("> request #1 feeds keep.a\n"
+                    "> item #1 more feed total=8 \"0123\"\n"
+                    "> cancel #1 priority=1\n"
+                    "> request #1 priority=1 feeds keep.items\n"
+                    "> item #1 continued feed at=4 \"4567\"\n"
+                    "> item #1 priority=1 feed \"a\"\n"
+                    "! keep 1: keep.items 0\n"
+                    "! item 1: \"a\"\n"
+                    "= reply 1\n"
+                    "< reply #1 priority=1\n");
+}
+END_TEST
+
 START_TEST(an_item_of_an_answer_to_what_was_never_asked_breaks_the_protocol)
 {
         server_talk("> item #1 \"a\"\n"
@@ -516,4 +532,5 @@ FIXTURE_MAIN("request_streams", what_expects_no_answer_may_be_watched_when_its_c
              an_item_behind_the_end_breaks_the_protocol,
              an_item_of_a_question_without_breaks_the_protocol,
              an_item_at_another_priority_breaks_the_protocol,
+             an_item_under_way_is_not_of_a_later_request_with_the_same_id,
              an_item_of_an_answer_to_what_was_never_asked_breaks_the_protocol)
