@@ -48,6 +48,12 @@ struct hark_request {
 /* Whether somebody waits for its answer, or might. */
 bool hark_request_is_awaited(const hark_request *request);
 
+/* Answered or ended: nothing of it is pending any more. */
+void hark_request_finish(hark_request *request, enum hark_request_state state);
+
+/* Nobody waits for it any more. Before its turn it is gone without a trace. */
+void hark_request_end(hark_request *request, int reason);
+
 /* Says no to one that waits for its turn, in the library's name, and frees it. */
 void hark_request_refuse(hark_request *request, int status, const char *text);
 
@@ -57,12 +63,20 @@ void hark_request_chain(const hark_request *request, struct hark_chain *ret_chai
 /* How calls end whose parent has ended for this reason. */
 int hark_request_end_of_children(int reason);
 
+/* NULL: it is answered, or has ended. */
+hark_request *hark_requests_find(const struct hark_requests *requests, uint32_t id);
+
+/* --- answer.c ----------------------------------------------------------------------------------- */
+
+/* Answers no in the library's name. */
+void hark_request_answer_no(hark_request *request, int status, const char *text);
+
+/* Nobody has a reference any more who could answer: says why there is no answer. */
+void hark_request_answer_unanswered(hark_request *request);
+
 /* Ends a request whose handler cannot go on, for the reason that on_cancel is told, and tells the caller a
  * status. */
 void hark_request_break_off(hark_request *request, int reason, int status, const char *text);
-
-/* NULL: it is answered, or has ended. */
-hark_request *hark_requests_find(const struct hark_requests *requests, uint32_t id);
 
 /* --- request_stream.c -------------------------------------------------------------------------- */
 

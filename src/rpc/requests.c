@@ -6,13 +6,8 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "base/payload.h"
-#include "base/result.h"
-#include "conn/control.h"
 #include "rpc/calls.h"
 #include "rpc/circle.h"
 #include "rpc/context.h"
@@ -41,8 +36,7 @@ static void free_request(hark_request *request)
         requests->on_request_freed(requests);
 }
 
-/* Answered or ended: nothing of it is pending any more. */
-static void finish(hark_request *request, enum hark_request_state state)
+void hark_request_finish(hark_request *request, enum hark_request_state state)
 {
         struct hark_requests *requests = request->requests;
 
@@ -81,12 +75,11 @@ static void take_out_of_queue(hark_request *request)
         hark_task_cancel(&request->turn);
 }
 
-/* Nobody waits for it any more. Before its turn it is gone without a trace. */
-static void end_request(hark_request *request, int reason)
+void hark_request_end(hark_request *request, int reason)
 {
         bool had_turn = request->state == HARK_REQUEST_OPEN;
 
-        finish(request, HARK_REQUEST_ENDED);
+        hark_request_finish(request, HARK_REQUEST_ENDED);
         request->reason = reason;
         hark_calls_end_children(&request->children, hark_request_end_of_children(reason));
         if (!had_turn) {
@@ -102,132 +95,7 @@ static void end_request(hark_request *request, int reason)
 
 static void on_deadline(struct hark_timer *timer)
 {
-        end_request(hark_container_of(timer, struct hark_request, deadline), -ETIMEDOUT);
-}
-
-/* --- answering ---------------------------------------------------------------------------------- */
-
-/* The caller's name for what could not be sent. */
-static int status_of_failure(int failure)
-{
-        switch (failure) {
-        case 0:
-                return HARK_NOT_ANSWERED;
-        case -EMSGSIZE:
-                return HARK_REPLY_TOO_LARGE;
-        case -EOPNOTSUPP:
-                return HARK_FAILED_PRECONDITION;
-        default:
-                return HARK_RESOURCE_EXHAUSTED;
-        }
-}
-
-static const char *text_of_failure(int failure)
-{
-        switch (failure) {
-        case 0:
-                return "the handler let go of the request without answering";
-        case -EMSGSIZE:
-                return "the reply is larger than this client takes";
-        case -EOPNOTSUPP:
-                return "the reply has file descriptors, which this connection cannot carry";
-        case -EAGAIN:
-                return "the client does not read its replies";
-        case -EDQUOT:
-                return "the reply has more file descriptors than this client takes";
-        case -EBADF:
-        case -EMFILE:
-                return "the reply's file descriptors could not be duplicated";
-        default:
-                return "no memory for the reply";
-        }
-}
-
-/* Tells the caller no in the library's name. */
-static void tell_no(hark_request *request, int status, const char *text)
-{
-        struct hark_conn *conn = request->requests->conn;
-        const char *name = request->message->name;
-        struct hark_header question = {
-                .type = HARK_FRAME_REQUEST,
-                .flags = request->is_one_way ? HARK_FLAG_ONE_WAY : 0,
-                .id = request->id,
-                .priority = request->priority,
-        };
-
-        if (conn)
-                hark_conn_refuse_message(conn, &question, name, strlen(name), status, text);
-}
-
-static void answer_no(hark_request *request, int status, const char *text)
-{
-        tell_no(request, status, text);
-        finish(request, HARK_REQUEST_ANSWERED);
-}
-
-void hark_request_break_off(hark_request *request, int reason, int status, const char *text)
-{
-        tell_no(request, status, text);
-        end_request(request, reason);
-}
-
-static void answer_unanswered(hark_request *request)
-{
-        if (request->is_one_way)
-                finish(request, HARK_REQUEST_ANSWERED);
-        else if (request->needs_observe && request->failure == 0)
-                answer_no(request, HARK_NEEDS_OBSERVE, hark_reason(HARK_NEEDS_OBSERVE, NULL));
-        else
-                answer_no(request, status_of_failure(request->failure),
-                          text_of_failure(request->failure));
-}
-
-/* An answer is as urgent as its question, or more, but for one behind items. */
-static uint8_t answer_priority(const hark_request *request, const struct hark_payload *payload)
-{
-        if (hark_request_stream_has_sent(request->stream))
-                return request->priority;
-        return payload->priority > request->priority ? payload->priority : request->priority;
-}
-
-static int send_answer(hark_request *request, const struct hark_payload *payload)
-{
-        uint8_t bytes[HARK_ERROR_EXTENSIONS_SIZE];
-        struct hark_conn *conn = request->requests->conn;
-        struct hark_send send = {
-                .type = payload->status == 0 ? HARK_FRAME_REPLY : HARK_FRAME_ERROR,
-                .priority = answer_priority(request, payload),
-                .id = request->id,
-                .status = (uint32_t)payload->status,
-                .payload = payload,
-                .deadline_ns = HARK_NEVER,
-        };
-
-        if (payload->status != 0)
-                send.extensions = hark_control_error_extensions(bytes, payload->error_name,
-                                                                payload->error_text);
-        return conn ? hark_conn_send(conn, &send, NULL) : -ENOTCONN;
-}
-
-/* Whether an answer is still wanted. 0: it is; 1: it is not, but its giver has not heard of it yet,
- * and shall not: for him it was answered. */
-static int check_wanted(hark_request *request)
-{
-        switch (request->state) {
-        case HARK_REQUEST_QUEUED:
-        case HARK_REQUEST_OPEN:
-                return 0;
-        case HARK_REQUEST_ANSWERED:
-                return -EALREADY;
-        case HARK_REQUEST_ENDED:
-                break;
-        }
-        if (request->is_cancel_told)
-                return request->reason;
-        request->state = HARK_REQUEST_ANSWERED;
-        hark_task_cancel(&request->cancel);
-        hark_request_unref(request);
-        return 1;
+        hark_request_end(hark_container_of(timer, struct hark_request, deadline), -ETIMEDOUT);
 }
 
 /* --- the handler's turn -------------------------------------------------------------------------- */
@@ -255,7 +123,7 @@ static void take_turn(struct hark_task *task)
         if (method)
                 run_handler(request, method);
         else
-                answer_no(request, HARK_UNIMPLEMENTED, "no such method");
+                hark_request_answer_no(request, HARK_UNIMPLEMENTED, "no such method");
         hark_request_unref(request);
 }
 
@@ -331,7 +199,7 @@ void hark_request_refuse(hark_request *request, int status, const char *text)
 {
         assert(request->state == HARK_REQUEST_QUEUED);
         take_out_of_queue(request);
-        answer_no(request, status, text);
+        hark_request_answer_no(request, status, text);
         hark_request_unref(request);
 }
 
@@ -404,8 +272,8 @@ void hark_requests_take_cancel(struct hark_requests *requests, const struct hark
         hark_request *request = hark_requests_find(requests, header->id);
 
         if (request)
-                end_request(request,
-                            header->status == HARK_DEADLINE_EXCEEDED ? -ETIMEDOUT : -ECANCELED);
+                hark_request_end(request, header->status == HARK_DEADLINE_EXCEEDED ? -ETIMEDOUT
+                                                                                   : -ECANCELED);
 }
 
 void hark_requests_close(struct hark_requests *requests, int reason)
@@ -416,7 +284,7 @@ void hark_requests_close(struct hark_requests *requests, int reason)
                 hark_request *request = hark_container_of(link, struct hark_request, link);
 
                 if (!request->is_one_way)
-                        end_request(request, reason);
+                        hark_request_end(request, reason);
                 else
                         hark_request_stream_detach(request->stream);
         }
@@ -450,52 +318,9 @@ hark_request *hark_request_unref(hark_request *request)
         if (--request->n_refs > 0)
                 return NULL;
         if (is_unfinished(request))
-                answer_unanswered(request);
+                hark_request_answer_unanswered(request);
         free_request(request);
         return NULL;
-}
-
-int hark_reply(hark_request *request, struct hark_payload payload)
-{
-        int r;
-
-        if (!request || hark_payload_check_answer(&payload) < 0)
-                return -EINVAL;
-        r = check_wanted(request);
-        if (r != 0)
-                return r > 0 ? 0 : r;
-        r = request->is_one_way ? 0 : send_answer(request, &payload);
-        /* The connection is going, and its end will be told in a moment. */
-        if (r == -ENOTCONN)
-                r = 0;
-        request->failure = r;
-        if (r == 0)
-                finish(request, HARK_REQUEST_ANSWERED);
-        return r;
-}
-
-int hark_fail(hark_request *request, int status, const char *text)
-{
-        struct hark_payload payload = {.status = status < 0 ? hark_status_of_errno(status) : status,
-                                       .error_text = text};
-
-        /* What hark_push() said. */
-        if (status == -EOPNOTSUPP && request && request->needs_observe)
-                payload.status = HARK_NEEDS_OBSERVE;
-        return status != 0 ? hark_reply(request, payload) : -EINVAL;
-}
-
-int hark_failf(hark_request *request, int status, const char *format, ...)
-{
-        char text[1024];
-        va_list arguments;
-
-        if (!format)
-                return -EINVAL;
-        va_start(arguments, format);
-        vsnprintf(text, sizeof(text), format, arguments);
-        va_end(arguments);
-        return hark_fail(request, status, text);
 }
 
 int hark_request_watch(hark_request *request, const struct hark_request_events *events,
