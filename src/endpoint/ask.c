@@ -21,9 +21,10 @@ static int check_question(const hark_client *client, const char *name,
 
 /* --- waiting --------------------------------------------------------------------------------- */
 
-/* A deadline that ends a wait. */
+/* What ends a wait: a deadline, or the end of the request on whose behalf it is. */
 struct alarm {
         struct hark_timer timer;
+        struct hark_child child;
         bool *is_over;
         bool has_rung;
 };
@@ -36,15 +37,27 @@ static void ring(struct hark_timer *timer)
         *alarm->is_over = true;
 }
 
-/* Waits for *is_over until the deadline. 0; -ETIMEDOUT; -ECANCELED. */
-static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns)
+static void end_for_parent(struct hark_child *child, int reason)
+{
+        struct alarm *alarm = hark_container_of(child, struct alarm, child);
+
+        alarm->has_rung = reason == -ETIMEDOUT; /* its deadline is ours as well */
+        *alarm->is_over = true;
+}
+
+/* Waits for *is_over until the deadline, or the end of the parent of siblings (may be NULL). 0; -ETIMEDOUT;
+ * -ECANCELED. */
+static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns,
+                      struct hark_list *siblings)
 {
         struct alarm alarm = {.is_over = is_over};
         int r;
 
         hark_timer_start(client->loop, &alarm.timer, deadline_ns, ring);
+        hark_child_init(&alarm.child, end_for_parent, siblings);
         r = hark_client_wait(client, is_over);
         hark_timer_stop(&alarm.timer);
+        hark_list_remove(&alarm.child.link);
         if (r == 0 && alarm.has_rung)
                 return -ETIMEDOUT;
         return r;
@@ -70,7 +83,8 @@ static int start_when_room(hark_client *client, struct hark_pending_call *pendin
 
         while (r == -EAGAIN) {
                 client->has_room = false;
-                r = wait_until(client, &client->has_room, question->deadline_ns);
+                r = wait_until(client, &client->has_room, question->deadline_ns,
+                               question->siblings);
                 if (r == -ETIMEDOUT)
                         return -ENOTCONN;
                 if (r == 0)
@@ -146,7 +160,7 @@ int hark_client_flush(hark_client *client, int timeout_ms)
                 return r;
         client->ping_ledger = client->calls.ledger;
         client->is_flushed = false;
-        r = wait_until(client, &client->is_flushed, hark_deadline_ns(timeout_ms));
+        r = wait_until(client, &client->is_flushed, hark_deadline_ns(timeout_ms), NULL);
         if (r == 0 && client->ping_id != 0)
                 r = -ECONNRESET;
         client->ping_id = 0;

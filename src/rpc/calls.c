@@ -49,7 +49,7 @@ void hark_call_end(struct hark_pending_call *pending, int result, hark_message *
         hark_timer_stop(&pending->deadline);
         hark_map_remove(&calls->pending, &pending->node);
         hark_list_remove(&pending->link);
-        hark_list_remove(&pending->sibling);
+        hark_list_remove(&pending->child.link);
         if (--calls->n_pending == 0 && calls->idle_chore)
                 hark_loop_queue_chore(calls->loop, calls->idle_chore);
         pending->result = result;
@@ -108,6 +108,48 @@ static void on_deadline(struct hark_timer *timer)
         if (hark_call_was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_DEADLINE_EXCEEDED);
         hark_call_end_unanswered(pending, -ETIMEDOUT);
+}
+
+/* --- on behalf of a request ---------------------------------------------------------------------- */
+
+/* Sent or not: what was never sent is safe to repeat, but not on behalf of what has ended. */
+static void end_child(struct hark_child *child, int reason)
+{
+        struct hark_pending_call *pending =
+                hark_container_of(child, struct hark_pending_call, child);
+
+        if (hark_call_was_sent(pending) && pending->calls->conn)
+                send_cancel(pending->calls, pending,
+                            reason == -ETIMEDOUT ? HARK_DEADLINE_EXCEEDED : HARK_OK);
+        if (reason == -ETIMEDOUT)
+                hark_call_end_unanswered(pending, reason);
+        else
+                hark_call_end(pending, reason, NULL);
+}
+
+void hark_child_init(struct hark_child *child, void (*end)(struct hark_child *child, int reason),
+                     struct hark_list *siblings)
+{
+        child->end = end;
+        hark_list_init(&child->link);
+        if (siblings)
+                hark_list_push_back(siblings, &child->link);
+}
+
+void hark_children_end(struct hark_list *children, int reason)
+{
+        hark_list_for_each (link, children) {
+                struct hark_child *child = hark_container_of(link, struct hark_child, link);
+
+                hark_list_remove(link);
+                child->end(child, reason);
+        }
+}
+
+void hark_children_part(struct hark_list *children)
+{
+        hark_list_for_each (link, children)
+                hark_list_remove(link);
 }
 
 /* --- the beginning ------------------------------------------------------------------------------ */
@@ -216,9 +258,7 @@ static void add(struct hark_calls *calls, struct hark_pending_call *pending,
 {
         hark_map_add(&calls->pending, &pending->node, (uint32_t)pending->id);
         hark_list_push_back(&calls->all, &pending->link);
-        hark_list_init(&pending->sibling);
-        if (question->siblings)
-                hark_list_push_back(question->siblings, &pending->sibling);
+        hark_child_init(&pending->child, end_child, question->siblings);
         calls->n_pending++;
 }
 
@@ -358,33 +398,6 @@ void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pendi
         if (hark_call_was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_OK);
         hark_call_end_unanswered(pending, -ECANCELED);
-}
-
-static struct hark_pending_call *child_of(struct hark_list *link)
-{
-        return hark_container_of(link, struct hark_pending_call, sibling);
-}
-
-/* Sent or not: what was never sent is safe to repeat, but not on behalf of what has ended. */
-void hark_calls_end_children(struct hark_list *children, int reason)
-{
-        hark_list_for_each (link, children) {
-                struct hark_pending_call *pending = child_of(link);
-
-                if (hark_call_was_sent(pending) && pending->calls->conn)
-                        send_cancel(pending->calls, pending,
-                                    reason == -ETIMEDOUT ? HARK_DEADLINE_EXCEEDED : HARK_OK);
-                if (reason == -ETIMEDOUT)
-                        hark_call_end_unanswered(pending, reason);
-                else
-                        hark_call_end(pending, reason, NULL);
-        }
-}
-
-void hark_calls_part(struct hark_list *children)
-{
-        hark_list_for_each (link, children)
-                hark_list_remove(link);
 }
 
 hark_message *hark_calls_new_verdict(const struct hark_calls *calls, int status, const char *text)

@@ -56,10 +56,16 @@ struct hark_calls {
         struct hark_task *idle_chore; /* queued when none is pending any more; may be NULL */
 };
 
+/* What ends with the request on whose behalf it is. */
+struct hark_child {
+        struct hark_list link; /* of its parent's children; of none, if that will not end */
+        void (*end)(struct hark_child *child, int reason);
+};
+
 struct hark_pending_call {
         struct hark_map_node node;
         struct hark_list link;
-        struct hark_list sibling; /* of the children of its parent, if it has one that may end */
+        struct hark_child child;
         struct hark_calls *calls;
         uint64_t id;
         uint64_t chain;                 /* the number of the chain that its request is of */
@@ -127,10 +133,13 @@ int hark_calls_publish(struct hark_calls *calls, const char *topic,
 /* Ends a call and tells the other side. */
 void hark_calls_cancel(struct hark_calls *calls, struct hark_pending_call *pending);
 
-/* Their parent has ended: so do they, for this reason, and the other sides are told. */
-void hark_calls_end_children(struct hark_list *children, int reason);
+/* siblings may be NULL: then it is nobody's child. */
+void hark_child_init(struct hark_child *child, void (*end)(struct hark_child *child, int reason),
+                     struct hark_list *siblings);
+/* Their parent has ended: so do they, for this reason; of calls the other sides are told. */
+void hark_children_end(struct hark_list *children, int reason);
 /* Their parent will not: they are on their own. */
-void hark_calls_part(struct hark_list *children);
+void hark_children_part(struct hark_list *children);
 
 /* What the other side might have said: a failure with words. NULL: no memory. */
 hark_message *hark_calls_new_verdict(const struct hark_calls *calls, int status, const char *text);

@@ -23,7 +23,7 @@ struct hark_request {
         struct hark_map_node node;
         struct hark_list link;       /* of unfinished */
         struct hark_list asker_link; /* of the loop's waiting askers, if it is unfinished */
-        struct hark_list children;   /* calls that end when it does */
+        struct hark_list children;   /* struct hark_child: what ends when it does */
         struct hark_requests *requests;
         hark_message *message;
         struct hark_charge charge;

@@ -47,7 +47,7 @@ void hark_request_finish(hark_request *request, enum hark_request_state state)
         hark_list_remove(&request->link);
         hark_list_remove(&request->asker_link);
         if (state == HARK_REQUEST_ANSWERED)
-                hark_calls_part(&request->children);
+                hark_children_part(&request->children);
         if (!request->is_one_way)
                 hark_map_remove(&requests->by_id, &request->node);
         if (requests->conn)
@@ -81,7 +81,7 @@ void hark_request_end(hark_request *request, int reason)
 
         hark_request_finish(request, HARK_REQUEST_ENDED);
         request->reason = reason;
-        hark_calls_end_children(&request->children, hark_request_end_of_children(reason));
+        hark_children_end(&request->children, hark_request_end_of_children(reason));
         if (!had_turn) {
                 take_out_of_queue(request);
                 hark_request_unref(request);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "frame_text.h"
+#include "loop_kit.h"
 #include "server_talk.h"
 
 #define SHORT_MS 20 /* of a call that nobody answers */
@@ -356,8 +357,8 @@ struct crowd {
         struct hark_io io;
 };
 
-/* In the wait: the cancel comes, and then there is room. */
-static void cancel_and_make_room(struct hark_io *io, uint32_t events)
+/* In the wait: the cancel comes, and there is no room. */
+static void cancel_in_wait(struct hark_io *io, uint32_t events)
 {
         struct crowd *crowd = hark_container_of(io, struct crowd, io);
         struct memory_port *memory = &crowd->talk.conversation.memory;
@@ -368,7 +369,6 @@ static void cancel_and_make_room(struct hark_io *io, uint32_t events)
         close(io->fd);
         memory_port_put(memory, bytes, frame_from_text("cancel #1", bytes, sizeof(bytes)));
         hark_conn_look(crowd->talk.peer->conn);
-        memory_port_set_room(memory, SIZE_MAX);
 }
 
 static void on_crowded(hark_request *request, void *userdata)
@@ -382,9 +382,10 @@ static void on_crowded(hark_request *request, void *userdata)
         while (hark_send(client, "much", hark_bytes(bytes, sizeof(bytes))) == 0)
                 ;
         ck_assert_int_eq(hark_io_start(crowd->talk.conversation.loop, &crowd->io,
-                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, cancel_and_make_room),
+                                       eventfd(1, EFD_CLOEXEC), EPOLLIN, cancel_in_wait),
                          0);
-        ck_assert_int_eq(hark_call(client, "further", payload, HARK_FOREVER, NULL), -ECANCELED);
+        ck_assert_int_eq(hark_call(client, "further", payload, KIT_PATIENCE_MS, NULL), -ECANCELED);
+        memory_port_set_room(&crowd->talk.conversation.memory, SIZE_MAX);
 }
 
 START_TEST(a_parent_that_ends_while_its_child_waits_for_room_ends_it)
