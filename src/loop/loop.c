@@ -149,7 +149,7 @@ static int wait_held(hark_loop *loop, const bool *is_over, const struct hark_pol
         loop->has_seen_signal = hark_signals_are_queued(loop);
         while (!*is_over && r == 0)
                 r = is_interrupted(loop) ? -ECANCELED : step_of_wait(loop, is_over, poll);
-        return r;
+        return *is_over ? 0 : r;
 }
 
 static int run_until_stopped(hark_loop *loop)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "loop/internal.h"
 #include "loop_kit.h"
 
 static hark_loop *loop;
@@ -246,6 +247,36 @@ START_TEST(what_is_over_is_over_even_if_a_stop_came)
 }
 END_TEST
 
+/* Once before the descriptors are looked at, once after. */
+static void end_by_second_chore(struct hark_task *task)
+{
+        static bool is_second;
+
+        if (is_second)
+                end_by_chore(task);
+        else
+                hark_loop_queue_chore(loop, task);
+        is_second = true;
+}
+
+START_TEST(what_is_over_is_over_even_if_the_loop_fails)
+{
+        struct hark_task chore;
+        int epoll_fd;
+
+        loop = kit_new_loop();
+        epoll_fd = loop->epoll_fd;
+        hark_task_init(&chore, end_by_second_chore, NULL);
+        hark_loop_queue_chore(loop, &chore);
+        is_over = false;
+        loop->epoll_fd = -1;
+        ck_assert_int_eq(hark_loop_wait(loop, &is_over, NULL), 0);
+        ck_assert(is_over);
+        loop->epoll_fd = epoll_fd;
+        hark_loop_unref(loop);
+}
+END_TEST
+
 static void stop_and_wait_twice(void *userdata)
 {
         (void)userdata;
@@ -431,6 +462,7 @@ FIXTURE_MAIN("wait", ends_when_it_is_over, a_chore_may_end_it_before_it_sleeps,
              works_inside_a_callback_and_holds_the_others_back,
              an_fd_seen_in_a_wait_may_be_removed_after_it, an_fd_is_looked_at_afresh_after_the_wait,
              a_stop_ends_one_wait, what_is_over_is_over_even_if_a_stop_came,
+             what_is_over_is_over_even_if_the_loop_fails,
              a_stop_of_a_run_ends_all_waits_in_it_and_the_run,
              a_signal_ends_it_and_is_still_there_afterwards,
              a_signal_that_was_taken_but_not_told_yet_ends_it,
