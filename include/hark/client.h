@@ -312,7 +312,7 @@ HARK_API int hark_cancel(hark_client *client, uint64_t id);
  *         HARK_ROOM follows. -ENOENT: the call has ended, or is about to.
  *         -EINVAL: it has no .has_feed, or @p item has a status. -EALREADY: after hark_feed_end().
  *         -EOPNOTSUPP: the other side takes no items, or fds on a transport that carries none.
- *         -ENOTCONN: the other side has said goodbye; the end follows. -EMSGSIZE, -EDQUOT, -EBADF,
+ *         -ENOTCONN: the connection is being closed; the end follows. -EMSGSIZE, -EDQUOT, -EBADF,
  *         -EMFILE, -ENOMEM: see the top of this file.
  */
 HARK_API int hark_feed(hark_client *client, uint64_t id, struct hark_payload item);
