@@ -3,8 +3,8 @@
 #define HARK_PUBSUB_SUBSCRIPTION_H
 
 /*
- * The inside of a subscription, for subscriptions.c, which has its life, and delivery.c, which tells
- * its user.
+ * The inside of a subscription, for subscriptions.c, which has its life, wishes.c, which asks for it, and
+ * delivery.c, which tells its user.
  */
 
 #include "pubsub/confirm.h"
@@ -48,6 +48,11 @@ struct hark_subscription {
         struct hark_subscribe_params params;
         char filter[]; /* NUL-terminated; and the name of the group behind it */
 };
+
+/* 0; -EINVAL. params may be NULL. */
+int hark_subscription_check(const struct hark_subscribe_params *params);
+/* Sends the subscribe. is_again: whatever waits already. Returns as hark_conn_send(). */
+int hark_subscription_ask(const struct hark_subscription *subscription, bool is_again);
 
 /* Queues a notification or a withdrawal. false: there is no message, or no memory. */
 bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t sequence,

@@ -378,13 +378,17 @@ START_TEST(what_this_end_could_not_keep_is_told_and_confirmed)
 }
 END_TEST
 
-START_TEST(a_group_has_a_name)
+START_TEST(a_group_has_a_name_and_no_other_wishes)
 {
         client_talk("= subscribe 1 a group=a..b\n"
                     "! not done: EINVAL\n"
                     "= subscribe 1 a group=*\n"
                     "! not done: EINVAL\n"
                     "= subscribe 1 a once\n"
+                    "! not done: EINVAL\n"
+                    "= subscribe 1 a group=crew retained\n"
+                    "! not done: EINVAL\n"
+                    "= subscribe 1 a group=crew policy=1\n"
                     "! not done: EINVAL\n"
                     "= unref\n"
                     "< goaway\n"
@@ -403,4 +407,5 @@ FIXTURE_MAIN("member", each_is_sent_to_one_member_under_its_own_number,
              an_ack_from_no_group_is_a_mistake, a_server_that_goes_is_told_of_all_that_is_left,
              what_was_told_is_confirmed, who_is_in_no_group_confirms_nothing,
              who_leaves_in_its_callback_has_confirmed_that_one_only,
-             what_this_end_could_not_keep_is_told_and_confirmed, a_group_has_a_name)
+             what_this_end_could_not_keep_is_told_and_confirmed,
+             a_group_has_a_name_and_no_other_wishes)
