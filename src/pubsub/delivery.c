@@ -177,6 +177,17 @@ static bool is_named(const struct hark_delivery *gap, struct hark_span topic)
         return strlen(gap->topic) == topic.size && memcmp(gap->topic, topic.bytes, topic.size) == 0;
 }
 
+static uint64_t count_both(uint64_t one, uint64_t other)
+{
+        return other > UINT64_MAX - one ? UINT64_MAX : one + other;
+}
+
+/* Of two numbers of what was lost; 0: it has none. */
+static uint64_t first_of(uint64_t one, uint64_t other)
+{
+        return one == 0 || (other > 0 && other < one) ? other : one;
+}
+
 /* One gap for all that is lost in a row, so that what is lost costs nothing however much it is. */
 static void grow_gap(struct hark_delivery *gap, const struct hark_loss *loss)
 {
@@ -188,31 +199,65 @@ static void grow_gap(struct hark_delivery *gap, const struct hark_loss *loss)
         if (loss->priority > gap->task.priority)
                 requeue_delivery(gap, loss->priority);
         notification->reason = loss->reason;
-        if (loss->n_lost > UINT64_MAX - notification->n_lost)
-                notification->n_lost = UINT64_MAX;
-        else
-                notification->n_lost += loss->n_lost;
+        notification->sequence = first_of(notification->sequence, loss->first);
+        notification->n_lost = count_both(notification->n_lost, loss->n_lost);
 }
 
-bool hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss)
+/* NULL: no memory. */
+static struct hark_delivery *begin_gap(struct hark_subscription *subscription,
+                                       const struct hark_loss *loss)
 {
-        struct hark_delivery *gap = subscription->open_gap;
+        struct hark_delivery *gap = new_delivery(subscription, loss->priority);
 
-        if (!gap) {
-                gap = new_delivery(subscription, loss->priority);
-                if (!gap)
-                        return false;
-                name_gap(gap, loss->topic);
-                gap->notification = (struct hark_notification){
-                        .kind = HARK_GAP,
-                        .topic = gap->topic,
-                        .sequence = loss->first,
-                };
-                subscription->open_gap = gap;
-                queue_delivery(gap);
+        if (!gap)
+                return NULL;
+        name_gap(gap, loss->topic);
+        gap->notification = (struct hark_notification){.kind = HARK_GAP, .topic = gap->topic};
+        queue_delivery(gap);
+        return gap;
+}
+
+void hark_subscription_owe(struct hark_subscription *subscription, const struct hark_loss *loss)
+{
+        struct hark_loss *owed = &subscription->owed;
+
+        if (owed->n_lost == 0) {
+                *owed = *loss;
+        } else {
+                owed->first = first_of(owed->first, loss->first);
+                owed->n_lost = count_both(owed->n_lost, loss->n_lost);
+                owed->reason = loss->reason;
+                if (loss->priority > owed->priority)
+                        owed->priority = loss->priority;
         }
-        grow_gap(gap, loss);
+        owed->topic = (struct hark_span){NULL, 0};
+}
+
+bool hark_subscription_tell_owed(struct hark_subscription *subscription)
+{
+        struct hark_loss *owed = &subscription->owed;
+
+        if (owed->n_lost == 0)
+                return true;
+        if (!subscription->open_gap)
+                subscription->open_gap = begin_gap(subscription, owed);
+        if (!subscription->open_gap)
+                return false;
+        grow_gap(subscription->open_gap, owed);
+        owed->n_lost = 0;
         return true;
+}
+
+void hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss)
+{
+        bool owes_nothing = hark_subscription_tell_owed(subscription);
+
+        if (owes_nothing && !subscription->open_gap)
+                subscription->open_gap = begin_gap(subscription, loss);
+        if (owes_nothing && subscription->open_gap)
+                grow_gap(subscription->open_gap, loss);
+        else
+                hark_subscription_owe(subscription, loss);
 }
 
 static struct hark_notification describe(const struct hark_subscription *subscription,
@@ -239,7 +284,7 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
 {
         struct hark_delivery *delivery = NULL;
 
-        if (received->message)
+        if (received->message && hark_subscription_tell_owed(subscription))
                 delivery = new_delivery(subscription, received->header->priority);
         if (!delivery)
                 return false;
@@ -255,15 +300,15 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
         return true;
 }
 
-bool hark_subscription_report_rest(struct hark_subscription *subscription,
+void hark_subscription_report_rest(struct hark_subscription *subscription,
                                    const struct hark_loss *loss)
 {
         struct hark_delivery *gap;
 
-        if (!hark_subscription_report(subscription, loss))
-                return false;
+        hark_subscription_report(subscription, loss);
         gap = HARK_TAKE(subscription->open_gap); /* what is lost from now on has other numbers */
+        if (!gap)
+                return;
         hark_task_cancel(&gap->task);
         hark_loop_queue_end(subscription->subscriptions->loop, &gap->task);
-        return true;
 }

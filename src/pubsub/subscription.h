@@ -38,8 +38,10 @@ struct hark_subscription {
         struct hark_values *values; /* NULL: it does not want what is retained */
         struct hark_confirmations confirmations;
         struct hark_delivery
-                *open_gap;          /* the last that is queued, if it is a gap: it may still grow */
-        struct hark_loss owed;      /* n_lost 0: none; to be told when it stands again */
+                *open_gap; /* the last that is queued, if it is a gap: it may still grow */
+        struct hark_loss
+                owed; /* n_lost 0: none; what could not be told yet: there was no memory, or
+                                       it is told when it stands again. Names no topic */
         struct hark_task away_task; /* queued: what came on the connection before is still told */
         struct hark_task end_task;
         int end_reason;
@@ -58,12 +60,18 @@ int hark_subscription_ask(const struct hark_subscription *subscription, bool is_
 bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t sequence,
                                struct hark_received *received);
 
-/* Queues a gap, or lets the one that is queued last grow. false: there is no memory even for this. */
-bool hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss);
+/* Queues a gap, or lets the one that is queued last grow. If there is no memory even for this, it is owed,
+ * and told with what comes next. */
+void hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss);
 
 /* The same, of a gap that ends the count of a connection: told behind all that came. */
-bool hark_subscription_report_rest(struct hark_subscription *subscription,
+void hark_subscription_report_rest(struct hark_subscription *subscription,
                                    const struct hark_loss *loss);
+
+/* Adds to what is owed. */
+void hark_subscription_owe(struct hark_subscription *subscription, const struct hark_loss *loss);
+/* Queues what is owed. false: there is no memory. */
+bool hark_subscription_tell_owed(struct hark_subscription *subscription);
 
 /* Calls back now. */
 void hark_subscription_tell(struct hark_subscription *subscription,

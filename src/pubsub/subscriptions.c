@@ -126,11 +126,8 @@ static void end_subscription(struct hark_subscription *subscription, int reason,
 static void stand(struct hark_subscription *subscription)
 {
         subscription->is_standing = subscription->has_stood = true;
-        if (subscription->owed.n_lost == 0 ||
-            !hark_subscription_report(subscription, &subscription->owed))
-                return;
-        subscription->owed.n_lost = 0;
-        subscription->open_gap = NULL; /* what is lost from now on has other numbers */
+        if (subscription->owed.n_lost > 0 && hark_subscription_tell_owed(subscription))
+                subscription->open_gap = NULL; /* what is lost from now on has other numbers */
 }
 
 static void take_subscribed(struct hark_subscription *subscription, struct hark_received *received)
@@ -298,8 +295,10 @@ static void suspend(struct hark_subscription *subscription, int reason)
 
         if (!subscription->is_standing)
                 return;
-        if (reason == 0 || !hark_subscription_report_rest(subscription, &rest))
-                subscription->owed = rest;
+        if (reason == 0)
+                hark_subscription_owe(subscription, &rest);
+        else
+                hark_subscription_report_rest(subscription, &rest);
         begin_away(subscription);
 }
 
@@ -424,7 +423,7 @@ void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int re
 
                 subscription->is_muted = is_ours;
                 if (!is_ours && !is_goodbye && subscription->is_standing)
-                        (void)hark_subscription_report_rest(subscription, &rest);
+                        hark_subscription_report_rest(subscription, &rest);
                 end_subscription(subscription, end_reason(subscription, reason), NULL);
         }
         hark_map_done(&subscriptions->by_id);

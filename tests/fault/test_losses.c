@@ -4,7 +4,9 @@
 
 #include "fixture.h"
 
+#include "client_talk.h"
 #include "faults.h"
+#include "frame_text.h"
 #include "loop/loop.h"
 #include "server_talk.h"
 
@@ -121,7 +123,40 @@ START_TEST(what_a_group_had_no_memory_for_is_told_to_the_next_member_that_gets_o
 }
 END_TEST
 
-FIXTURE_MAIN("losses", what_a_group_had_no_memory_for_is_told_to_the_next_member_that_gets_one,
+/* Nor has who receives it: neither for the notification nor for a gap. */
+START_TEST(what_a_subscriber_had_no_memory_for_is_told_with_the_next)
+{
+        uint8_t bytes[8192];
+        size_t size = frame_from_text("publish #8 to=1 sequence=1 a \"x\"", bytes, sizeof(bytes));
+        struct client_talk talk;
+        struct stock stock;
+
+        client_talk_begin(&talk, NULL);
+        conversation_run(&talk.conversation, "< hello priority=7 us\n"
+                                             "> hello server\n"
+                                             "! state: HARK_CONNECTED 0\n"
+                                             "= subscribe 1 >\n"
+                                             "< subscribe #1 >\n"
+                                             "> subscribed #1 priority=7\n");
+        take_stock(&stock, talk.conversation.loop);
+        memory_port_put(&talk.conversation.memory, bytes, size);
+        faults_arm_from(FAULT_MEMORY, 0);
+        (void)hark_loop_process(talk.conversation.loop, 0);
+        ck_assert_uint_gt(faults_disarm(), 0);
+        give_stock_back(&stock);
+        conversation_run(&talk.conversation, "> publish #9 to=1 sequence=2 a \"y\"\n"
+                                             "! gap 1: > 1 from 1 ENOBUFS\n"
+                                             "! note 1: a 2 \"y\"\n"
+                                             "= unref\n"
+                                             "< goaway\n"
+                                             "< closed\n"
+                                             "! end 1: ECANCELED\n");
+        client_talk_end(&talk);
+}
+END_TEST
+
+FIXTURE_MAIN("losses", what_a_subscriber_had_no_memory_for_is_told_with_the_next,
+             what_a_group_had_no_memory_for_is_told_to_the_next_member_that_gets_one,
              what_there_was_no_memory_for_is_lost_and_told,
              a_gap_without_memory_is_told_before_the_next_notification,
              a_gap_that_is_queued_tells_what_there_was_no_memory_to_tell)
