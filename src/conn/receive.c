@@ -177,8 +177,14 @@ static bool is_awaited(struct hark_conn *conn, const struct hark_header *header)
 static bool is_bounded(const struct hark_header *header)
 {
         return may_be_too_large(header) || is_refusal(header) ||
-               ((header->type == HARK_FRAME_ITEM || header->type == HARK_FRAME_WITHDRAWN) &&
-                !is_answer(header));
+               header->type == HARK_FRAME_WITHDRAWN ||
+               (header->type == HARK_FRAME_ITEM && !is_answer(header));
+}
+
+/* To a subscription of ours. */
+static bool is_notification(const struct hark_header *header)
+{
+        return hark_frame_type_publishes(header->type) && is_answer(header);
 }
 
 static int check_order(const struct hark_conn *conn, const struct hark_header *header,
@@ -246,6 +252,19 @@ static int begin_item(struct hark_conn *conn, const struct hark_header *header, 
         return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
 }
 
+/* While its name is known: that of a message in pieces is kept with it only. */
+static void turn_away(struct hark_conn *conn, const struct hark_header *header,
+                      const struct hark_frame *frame, const char *full)
+{
+        struct hark_received lost = {.header = header, .name = frame->name};
+
+        if (is_notification(header))
+                route(conn, &lost);
+        else if (!is_answer(header))
+                hark_conn_refuse_message(conn, header, (const char *)frame->name.bytes,
+                                         frame->name.size, HARK_RESOURCE_EXHAUSTED, full);
+}
+
 static int begin_message(struct hark_reader *reader, const struct hark_header *header,
                          const struct hark_frame *frame, size_t total, bool *ret_is_kept,
                          const char **ret_why)
@@ -269,9 +288,8 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
                 *ret_is_kept = false;
         else if (is_bounded(header))
                 charge(conn, header, total);
-        if (full && !is_answer(header))
-                hark_conn_refuse_message(conn, header, (const char *)frame->name.bytes,
-                                         frame->name.size, HARK_RESOURCE_EXHAUSTED, full);
+        if (full)
+                turn_away(conn, header, frame, full);
         return conn->state == HARK_CONN_CLOSED ? -ECANCELED : 0;
 }
 
@@ -324,8 +342,9 @@ static int end_message(struct hark_reader *reader, const struct hark_incoming *i
         int r;
 
         if (!incoming->is_kept &&
-            (!is_answer(&incoming->header) || incoming->header.type == HARK_FRAME_ITEM))
-                return 0; /* refused as it began, or of no stream */
+            (!is_answer(&incoming->header) || is_notification(&incoming->header) ||
+             incoming->header.type == HARK_FRAME_ITEM))
+                return 0; /* turned away as it began, or of no stream */
         if (incoming->is_kept && is_bounded(&incoming->header))
                 received.charge = charge_of(&incoming->header, incoming->total);
         if (message && received.name.size == 0)

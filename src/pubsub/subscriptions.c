@@ -165,12 +165,14 @@ static void take_value_or_notification(struct hark_subscription *subscription,
         const struct hark_span topic = received->name;
         unsigned news = subscription->values ? news_of(received->header) : 0;
         char name[HARK_NAME_MAX];
-        int r = 0;
+        int r = -ENOMEM; /* one in pieces for which there was no memory has no name any more */
 
         if (topic.size > 0) /* it may lie in the message, which goes its way */
                 memcpy(name, topic.bytes, topic.size);
         take_notification(subscription, received);
-        if (news > 0)
+        if (news == 0)
+                return;
+        if (topic.size > 0)
                 r = hark_values_take(subscription->values, name, topic.size, news);
         if (r < 0)
                 end_overrun(subscription, r);

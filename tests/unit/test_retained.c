@@ -73,6 +73,22 @@ START_TEST(a_value_is_withdrawn_where_it_is_wanted)
 }
 END_TEST
 
+START_TEST(a_group_hears_of_changes_only)
+{
+        hub_talk(NULL, "= publish a size=1 retain=1\n"
+                       "> subscribe #1 a group=\"crew\"\n"
+                       "< subscribed #1 priority=7\n"
+                       "= publish a retain=3\n"
+                       "= publish a size=2 retain=1\n"
+                       "= publish a retain=3\n"
+                       "= publish a size=3\n"
+                       "< publish #1 to=1 sequence=1 a \"ab\"\n"
+                       "< publish #2 to=1 sequence=2 a \"abc\"\n"
+                       "> ack to=1 sequence=1\n"
+                       "> ack to=1 sequence=2\n");
+}
+END_TEST
+
 START_TEST(a_withdrawal_has_its_place_in_a_full_queue)
 {
         server_talk("> subscribe #1 wishes=1 policy=2 a\n"
@@ -292,9 +308,10 @@ START_TEST(a_server_that_goes_withdraws_nothing)
 }
 END_TEST
 
-FIXTURE_MAIN("retained", the_current_values_come_first_then_their_number,
-             who_does_not_ask_gets_only_what_comes, where_there_is_nothing_the_number_is_0,
-             a_value_is_withdrawn_where_it_is_wanted, a_withdrawal_has_its_place_in_a_full_queue,
+FIXTURE_MAIN("retained", a_group_hears_of_changes_only,
+             the_current_values_come_first_then_their_number, who_does_not_ask_gets_only_what_comes,
+             where_there_is_nothing_the_number_is_0, a_value_is_withdrawn_where_it_is_wanted,
+             a_withdrawal_has_its_place_in_a_full_queue,
              a_change_may_overtake_the_value_that_it_changes,
              a_walk_waits_for_room_and_passes_what_changed, an_end_takes_a_walk_back,
              a_value_that_is_too_large_for_it_is_lost_to_a_subscriber,

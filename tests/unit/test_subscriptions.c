@@ -253,6 +253,64 @@ START_TEST(a_malformed_gap_is_a_mistake)
 }
 END_TEST
 
+/* --- what this end can not keep ----------------------------------------------------------------- */
+
+/* Four are received and not told yet, and there is no room for more. */
+static void full_talk(const char *script)
+{
+        struct hark_limits limits = {.message_size = 1024, .received_size = 1024};
+        struct client_talk talk;
+
+        client_talk_begin(&talk, &limits);
+        conversation_run(&talk.conversation, "< hello priority=7 us\n"
+                                             "> hello server\n"
+                                             "! state: HARK_CONNECTED 0\n"
+                                             "= subscribe 1 load.*\n"
+                                             "< subscribe #1 load.*\n"
+                                             "> subscribed #1 priority=7\n");
+        conversation_run(&talk.conversation, script);
+        client_talk_end(&talk);
+}
+
+#define FOUR                                            \
+        "> publish #1 to=1 sequence=1 load.one \"1\"\n" \
+        "> publish #2 to=1 sequence=2 load.one \"2\"\n" \
+        "> publish #3 to=1 sequence=3 load.one \"3\"\n" \
+        "> publish #4 to=1 sequence=4 load.one \"4\"\n"
+#define FOUR_ARE_TOLD                  \
+        "! note 1: load.one 1 \"1\"\n" \
+        "! note 1: load.one 2 \"2\"\n" \
+        "! note 1: load.one 3 \"3\"\n" \
+        "! note 1: load.one 4 \"4\"\n"
+#define UNREF        \
+        "= unref\n"  \
+        "< goaway\n" \
+        "< closed\n" \
+        "! end 1: ECANCELED\n"
+
+START_TEST(what_is_lost_in_pieces_is_told_by_its_topic)
+{
+        full_talk(FOUR "> publish #5 more to=1 sequence=5 total=10 load.two \"01234\"\n"
+                       "> publish #5 continued at=5 \"56789\"\n" FOUR_ARE_TOLD
+                       "! gap 1: load.two 1 from 5 ENOBUFS\n" UNREF);
+}
+END_TEST
+
+START_TEST(a_gap_begins_with_the_first_though_the_urgent_was_lost_before)
+{
+        full_talk(FOUR "> publish #6 to=1 priority=3 sequence=6 load.one \"6\"\n"
+                       "> publish #5 to=1 sequence=5 load.one \"5\"\n"
+                       "! gap 1: load.one 2 from 5 ENOBUFS\n" FOUR_ARE_TOLD UNREF);
+}
+END_TEST
+
+START_TEST(withdrawals_are_bounded_too)
+{
+        full_talk(FOUR "> withdrawn #5 to=1 sequence=5 load.one\n" FOUR_ARE_TOLD
+                       "! gap 1: load.one 1 from 5 ENOBUFS\n" UNREF);
+}
+END_TEST
+
 /* --- numbers ------------------------------------------------------------------------------------ */
 
 START_TEST(numbers_go_on_where_the_wire_has_no_more_bits)
@@ -303,7 +361,9 @@ START_TEST(calls_and_notifications_keep_their_order)
 }
 END_TEST
 
-FIXTURE_MAIN("subscriptions", notifications_are_told_with_their_numbers,
+FIXTURE_MAIN("subscriptions", what_is_lost_in_pieces_is_told_by_its_topic,
+             a_gap_begins_with_the_first_though_the_urgent_was_lost_before,
+             withdrawals_are_bounded_too, notifications_are_told_with_their_numbers,
              a_large_notification_comes_in_fragments, wishes_for_the_queue_go_along,
              a_refused_subscription_ends_with_the_reason, what_is_no_filter_is_not_subscribed_to,
              no_more_subscriptions_are_made_than_the_other_side_takes,
