@@ -86,9 +86,28 @@ static int check(struct hark_group_member *member, const struct hark_group_item 
         return member->ops->check(member, item->message->size, item->message->n_fds_left);
 }
 
+/* r: what its check said. */
+static bool takes_now_or_later(int r)
+{
+        return r == 0 || r == -EAGAIN || r == -ENOTCONN;
+}
+
 bool hark_group_may_give(struct hark_group_member *member, const struct hark_group_item *item)
 {
-        return has_room(member) && matches(member, item) && check(member, item) == 0;
+        int r = check(member, item);
+
+        if (!matches(member, item) || !takes_now_or_later(r))
+                return false;
+        if (r == 0 && has_room(member))
+                return true;
+        member->may_find = true;
+        return false;
+}
+
+void hark_group_have_all_look(struct hark_group *group)
+{
+        hark_list_for_each (link, &group->members)
+                hark_container_of(link, struct hark_group_member, link)->may_find = true;
 }
 
 /* Who has the least to confirm; of several, who waits longest for a turn. */
@@ -140,9 +159,8 @@ static bool is_for_any(struct hark_group_member *member, const struct hark_list 
         hark_list_for_each (link, items) {
                 const struct hark_group_item *item =
                         hark_container_of(link, struct hark_group_item, link);
-                int r = check(member, item);
 
-                if (matches(member, item) && (r == 0 || r == -EAGAIN || r == -ENOTCONN))
+                if (matches(member, item) && takes_now_or_later(check(member, item)))
                         return true;
         }
         return false;
@@ -152,6 +170,8 @@ bool hark_group_has_for(struct hark_group_member *member)
 {
         const struct hark_group *group = member->group;
 
+        if (!member->may_find)
+                return false;
         for (unsigned i = 0; i < HARK_PRIORITIES; i++)
                 if (is_for_any(member, &group->returned.of[i]) ||
                     is_for_any(member, &group->fresh.of[i]))
@@ -181,9 +201,11 @@ void hark_group_serve(struct hark_group_member *member)
 {
         struct hark_group *group = member->group;
 
-        while (has_room(member) && has_waiting(group) && member->ops->check(member, 0, 0) == 0) {
+        while (member->may_find && has_room(member) && has_waiting(group) &&
+               member->ops->check(member, 0, 0) == 0) {
                 struct hark_group_item *item = take_next(member);
 
+                member->may_find = item;
                 if (!item)
                         return;
                 if (hark_group_give(member, item) == 0)
@@ -206,12 +228,15 @@ void hark_group_meet(struct hark_group_member *member, const struct hark_publica
                 group->best = NULL;
                 group->has_taker = false;
         }
-        if (r == 0 && has_room(member) && hark_group_is_better(member, group->best))
-                group->best = member;
-        if (r == 0 || r == -EAGAIN || r == -ENOTCONN)
-                group->has_taker = true;
-        else
+        if (!takes_now_or_later(r)) {
                 group->unfit_error = -r;
+                return;
+        }
+        group->has_taker = true;
+        if (r < 0 || !has_room(member))
+                member->may_find = true;
+        else if (hark_group_is_better(member, group->best))
+                group->best = member;
 }
 
 static void publish(struct hark_group *group, const struct hark_publication *publication)
@@ -232,8 +257,11 @@ static void publish(struct hark_group *group, const struct hark_publication *pub
                 group->is_stalled = false;
                 hark_group_serve(group->best);
         }
-        if (!group->best || !has_room(group->best) || hark_group_give(group->best, item) < 0)
-                hark_group_keep(&group->fresh, item);
+        if (group->best && has_room(group->best) && hark_group_give(group->best, item) == 0)
+                return;
+        if (group->best)
+                hark_group_have_all_look(group);
+        hark_group_keep(&group->fresh, item);
 }
 
 void hark_groups_publish(struct hark_groups *groups, const struct hark_publication *publication)

@@ -144,6 +144,7 @@ struct hark_group_member {
         struct hark_group_burden *burden; /* ... to here */
         struct hark_group *group;         /* NULL: in none */
         struct hark_list link;
+        bool may_find;                /* else nothing waits that it takes: not to be looked for */
         struct hark_list unconfirmed; /* in the order they were given */
         size_t n_unconfirmed, unconfirmed_size;
         uint64_t last_given; /* in the group's n_given: whose turn it is */

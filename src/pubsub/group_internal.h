@@ -24,8 +24,11 @@ int hark_group_give(struct hark_group_member *member, struct hark_group_item *it
 /* An item of a member's is confirmed, or comes back. */
 void hark_group_take_from(struct hark_group_member *member, struct hark_group_item *item);
 
-/* Whether the member may be given this item now. */
+/* Whether the member may be given this item now. If it may not yet, it will look for it. */
 bool hark_group_may_give(struct hark_group_member *member, const struct hark_group_item *item);
+
+/* An item is kept that some of its group might have been given: each of them will look for it. */
+void hark_group_have_all_look(struct hark_group *group);
 
 /* Whether it is this one's turn, rather than another's; than may be NULL. */
 bool hark_group_is_better(const struct hark_group_member *member,

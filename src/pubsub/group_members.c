@@ -62,6 +62,7 @@ int hark_group_join(struct hark_groups *groups, struct hark_group_member *member
         member->group = group;
         member->n_unconfirmed = member->unconfirmed_size = 0;
         member->last_given = 0;
+        member->may_find = true;
         hark_list_init(&member->unconfirmed);
         hark_list_push_back(&group->members, &member->link);
         group->is_measured = false;
@@ -88,7 +89,7 @@ static struct hark_group_member *choose(const struct hark_group *group,
         hark_list_for_each (link, &group->members) {
                 struct hark_group_member *member = member_of(link);
 
-                if (hark_group_is_better(member, best) && hark_group_may_give(member, item))
+                if (hark_group_may_give(member, item) && hark_group_is_better(member, best))
                         best = member;
         }
         return best;
@@ -117,6 +118,8 @@ static void hand_on(struct hark_group *group, struct hark_group_item *item, bool
         next = group->groups->is_closing ? NULL : choose(group, item);
         if (next && hark_group_give(next, item) == 0)
                 return;
+        if (next)
+                hark_group_have_all_look(group);
         if (hark_list_is_empty(&group->members))
                 hark_group_queue_append(&group->returned, item);
         else

@@ -31,6 +31,7 @@ struct scene {
         struct fake fakes[MEMBERS]; /* a, b, c, ... */
         struct text told;
         size_t n_read;
+        unsigned n_checks;
 };
 
 /* One for all: the tests have one scene each, and a process of their own. */
@@ -52,8 +53,9 @@ static int check(struct hark_group_member *member, size_t size, unsigned n_fds)
 {
         const struct fake *fake = fake_of(member);
 
-        (void)size, (void)n_fds;
-        if (fake->is_unfit)
+        (void)n_fds;
+        scene.n_checks++;
+        if (fake->is_unfit && size > 0)
                 return -EMSGSIZE;
         return fake->is_full ? -EAGAIN : 0;
 }
@@ -282,4 +284,9 @@ void group_scene_bound(size_t memory)
 void group_scene_ignore_unconfirmed(void)
 {
         scene.groups.on_unconfirmed = NULL;
+}
+
+unsigned group_scene_checks(void)
+{
+        return scene.n_checks;
 }

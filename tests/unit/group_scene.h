@@ -33,6 +33,9 @@ void group_scene_end(void);
 /* What all members together may have to confirm. */
 void group_scene_bound(size_t memory);
 
+/* How often a member was asked so far whether it takes something. */
+unsigned group_scene_checks(void);
+
 /* From now on what nobody confirms is not told. */
 void group_scene_ignore_unconfirmed(void);
 

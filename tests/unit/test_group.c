@@ -337,12 +337,40 @@ START_TEST(without_memory_it_waits_for_the_next_occasion)
 }
 END_TEST
 
-FIXTURE_MAIN("group", each_goes_to_one_in_turns, who_has_the_least_to_confirm_gets_it,
-             only_who_matches_gets_it, sixteen_wait_for_one_and_the_rest_for_anybody,
-             its_bytes_bound_what_one_has_to_confirm, a_full_connection_waits_for_room,
-             what_nobody_takes_is_lost_and_told, only_its_own_can_be_confirmed_and_once,
-             what_it_may_have_seen_goes_to_others_marked, what_had_not_left_goes_to_others_unmarked,
-             what_comes_back_goes_before_what_waits, what_comes_back_from_several_is_in_order,
+/* So who has thousands of members can have the server look through thousands of items once, and not with
+ * every byte that it reads. */
+START_TEST(what_a_member_does_not_take_it_looks_through_once)
+{
+        unsigned n_before;
+
+        group_scene_begin();
+        group_scene_play("> join a >\n> full a\n> unfit b\n> join b >\n");
+        group_scene_play("> publish x x100\n> free b\n");
+        n_before = group_scene_checks();
+        for (int i = 0; i < 10; i++)
+                group_scene_play("> free b\n");
+        ck_assert_uint_lt(group_scene_checks(), n_before + 100);
+        group_scene_ignore_unconfirmed();
+        group_scene_end();
+}
+END_TEST
+
+START_TEST(what_there_was_no_memory_to_give_another_finds)
+{
+        group_scene("> join a >\n> join b >\n> poor a\n"
+                    "> publish 1\n"
+                    "> free b\n< b 1 1\n");
+}
+END_TEST
+
+FIXTURE_MAIN("group", what_a_member_does_not_take_it_looks_through_once,
+             what_there_was_no_memory_to_give_another_finds, each_goes_to_one_in_turns,
+             who_has_the_least_to_confirm_gets_it, only_who_matches_gets_it,
+             sixteen_wait_for_one_and_the_rest_for_anybody, its_bytes_bound_what_one_has_to_confirm,
+             a_full_connection_waits_for_room, what_nobody_takes_is_lost_and_told,
+             only_its_own_can_be_confirmed_and_once, what_it_may_have_seen_goes_to_others_marked,
+             what_had_not_left_goes_to_others_unmarked, what_comes_back_goes_before_what_waits,
+             what_comes_back_from_several_is_in_order,
              those_that_end_together_get_nothing_of_each_other, once_only_means_no_other,
              what_once_only_has_not_seen_goes_on_though_others_have,
              the_last_one_leaves_all_to_the_publisher_in_order,
