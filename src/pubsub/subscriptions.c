@@ -228,11 +228,22 @@ static uint64_t next_id(struct hark_subscriptions *subscriptions)
         return subscriptions->last_id;
 }
 
+/* A connection of which one end has said goodbye does not; the next one will. */
+static bool takes_new(const struct hark_subscriptions *subscriptions)
+{
+        struct hark_conn *conn = subscriptions->conn;
+
+        return conn && (hark_conn_can_ask(conn) || subscriptions->wait_limit == 0);
+}
+
 /* On a connection that it does not know yet, where its numbers begin anew. */
 static void subscribe_anew(struct hark_subscription *subscription)
 {
-        int r = hark_subscription_ask(subscription, true);
+        int r;
 
+        if (!takes_new(subscription->subscriptions))
+                return;
+        r = hark_subscription_ask(subscription, true);
         subscription->highest = 0;
         if (subscription->values)
                 hark_values_begin_anew(subscription->values);
@@ -265,8 +276,7 @@ static void run_away(struct hark_task *task)
         struct hark_subscription *subscription =
                 hark_container_of(task, struct hark_subscription, away_task);
 
-        if (subscription->subscriptions->conn)
-                subscribe_anew(subscription);
+        subscribe_anew(subscription);
         hark_subscription_unref(subscription);
 }
 
@@ -309,14 +319,6 @@ void hark_subscriptions_lose_conn(struct hark_subscriptions *subscriptions, int 
         hark_list_for_each (link, &subscriptions->all)
                 suspend(hark_container_of(link, struct hark_subscription, link), reason);
         subscriptions->conn = NULL;
-}
-
-/* A connection of which one end has said goodbye does not; the next one will. */
-static bool takes_new(const struct hark_subscriptions *subscriptions)
-{
-        struct hark_conn *conn = subscriptions->conn;
-
-        return conn && (hark_conn_can_ask(conn) || subscriptions->wait_limit == 0);
 }
 
 static int check_room(const struct hark_subscriptions *subscriptions)

@@ -486,6 +486,39 @@ START_TEST(what_is_fed_while_a_server_drains_waits_for_the_next_one)
 }
 END_TEST
 
+/* Callbacks were held back while the connection was lost and came back; and when their time has come, the
+ * new one is being left again. */
+START_TEST(what_stood_before_is_not_asked_of_a_server_that_drains)
+{
+        unsigned n_ended = 0, n_drained = 0, n_notes = 0;
+        struct scene scene;
+        struct hark_client_params params;
+
+        begin(&scene);
+        params = params_of(&scene);
+        params.wait_ms = HARK_FOREVER;
+        serve(&scene, 0);
+        serve(&scene, 1);
+        ck_assert_int_eq(hark_server_handle(scene.servers[0], "keep", keep, NULL), 0);
+        ck_assert_int_eq(try_to_connect(&scene, &params), 0);
+        ck_assert_int_eq(hark_subscribe(scene.client, "a", note, &n_notes, NULL, NULL), 0);
+        ask_to_be_kept(&scene, &n_ended);
+        ck_assert_int_eq(hark_server_publish(scene.servers[0], "a", HARK_NOTHING), 0);
+        kit_process_until(scene.loop, &n_notes, 1);
+        start_to_drain(&scene, &n_drained);
+        hark_subscriptions_lose_conn(&scene.client->subscriptions, -ECONNRESET);
+        hark_subscriptions_set_conn(&scene.client->subscriptions, scene.client->conn);
+        ck_assert_int_eq(hark_loop_process(scene.loop, 0), 0);
+        ck_assert_int_eq(hark_reply(kept, HARK_NOTHING), 0);
+        kept = hark_request_unref(kept);
+        kit_process_until(scene.loop, &scene.n_connected, 2);
+        expect_served_by(&scene, "1");
+        ck_assert_int_eq(hark_server_publish(scene.servers[1], "a", HARK_NOTHING), 0);
+        kit_process_until(scene.loop, &n_notes, 2);
+        end(&scene);
+}
+END_TEST
+
 /* --- when --------------------------------------------------------------------------------------- */
 
 START_TEST(where_the_kernel_tells_who_comes_nobody_is_asked)
@@ -611,6 +644,7 @@ FIXTURE_MAIN("attempts", the_first_that_serves_is_taken, where_none_serves_conne
              calls_made_while_several_are_tried_wait_for_the_one_that_serves,
              what_is_asked_while_a_server_drains_waits_for_the_next_one,
              what_is_fed_while_a_server_drains_waits_for_the_next_one,
+             what_stood_before_is_not_asked_of_a_server_that_drains,
              where_the_kernel_tells_who_comes_nobody_is_asked,
              who_has_come_and_does_not_answer_is_tried_for_a_while,
              where_the_kernel_does_not_tell_the_delays_grow_to_their_limit,
