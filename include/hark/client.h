@@ -344,7 +344,8 @@ enum hark_notification_kind {
                                  them: -ENOBUFS this subscriber was too slow, -ECONNRESET the
                                  connection was lost, HARK_UNAVAILABLE the server had said goodbye,
                                  and this subscription stands again, -EMSGSIZE larger than this client takes,
-                                 -EOPNOTSUPP or -EDQUOT its fds could not be carried */
+                                 -EOPNOTSUPP or -EDQUOT its fds could not be carried, -ENOMEM or
+                                 -EMFILE the publisher could not keep it */
         HARK_WITHDRAWN = 3,   /* wants_retained: topic has no value any more */
         HARK_CURRENT = 4,     /* wants_retained: all values that there were have been told */
         HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */
@@ -359,7 +360,7 @@ struct hark_notification {
                                     server: its words for hark_reason(); else NULL; borrowed */
         uint64_t sequence; /**< numbers what this subscription matched, one by one from 1 on each
                                     connection, in the order it was published; for HARK_GAP the first
-                                    one lost */
+                                    one lost, 0 if those were values from before */
         uint64_t n_lost;   /**< HARK_GAP: how many; UINT64_MAX: unknown */
         bool is_retained;  /**< HARK_NOTIFICATION: the value that was there before; without a
                                     number, sequence is 0 */

@@ -118,8 +118,10 @@ static void run_delivery(struct hark_task *task)
         struct hark_delivery *delivery = hark_container_of(task, struct hark_delivery, task);
         struct hark_subscription *subscription = delivery->subscription;
 
-        if (subscription->open_gap == delivery)
-                subscription->open_gap = NULL;
+        if (subscription->numbered.open_gap == delivery)
+                subscription->numbered.open_gap = NULL;
+        if (subscription->values_lost.open_gap == delivery)
+                subscription->values_lost.open_gap = NULL;
         if (subscription->is_member && !subscription->is_muted) {
                 tell_member(subscription, delivery);
         } else {
@@ -182,10 +184,9 @@ static uint64_t count_both(uint64_t one, uint64_t other)
         return other > UINT64_MAX - one ? UINT64_MAX : one + other;
 }
 
-/* Of two numbers of what was lost; 0: it has none. */
-static uint64_t first_of(uint64_t one, uint64_t other)
+static uint64_t smaller(uint64_t one, uint64_t other)
 {
-        return one == 0 || (other > 0 && other < one) ? other : one;
+        return other < one ? other : one;
 }
 
 /* One gap for all that is lost in a row, so that what is lost costs nothing however much it is. */
@@ -199,7 +200,7 @@ static void grow_gap(struct hark_delivery *gap, const struct hark_loss *loss)
         if (loss->priority > gap->task.priority)
                 requeue_delivery(gap, loss->priority);
         notification->reason = loss->reason;
-        notification->sequence = first_of(notification->sequence, loss->first);
+        notification->sequence = smaller(notification->sequence, loss->first);
         notification->n_lost = count_both(notification->n_lost, loss->n_lost);
 }
 
@@ -212,19 +213,27 @@ static struct hark_delivery *begin_gap(struct hark_subscription *subscription,
         if (!gap)
                 return NULL;
         name_gap(gap, loss->topic);
-        gap->notification = (struct hark_notification){.kind = HARK_GAP, .topic = gap->topic};
+        gap->notification = (struct hark_notification){
+                .kind = HARK_GAP, .topic = gap->topic, .sequence = loss->first};
         queue_delivery(gap);
         return gap;
 }
 
+/* So that what has a number adds up to the highest one. */
+static struct hark_losses *losses_for(struct hark_subscription *subscription,
+                                      const struct hark_loss *loss)
+{
+        return loss->first > 0 ? &subscription->numbered : &subscription->values_lost;
+}
+
 void hark_subscription_owe(struct hark_subscription *subscription, const struct hark_loss *loss)
 {
-        struct hark_loss *owed = &subscription->owed;
+        struct hark_loss *owed = &losses_for(subscription, loss)->owed;
 
         if (owed->n_lost == 0) {
                 *owed = *loss;
         } else {
-                owed->first = first_of(owed->first, loss->first);
+                owed->first = smaller(owed->first, loss->first);
                 owed->n_lost = count_both(owed->n_lost, loss->n_lost);
                 owed->reason = loss->reason;
                 if (loss->priority > owed->priority)
@@ -233,30 +242,35 @@ void hark_subscription_owe(struct hark_subscription *subscription, const struct 
         owed->topic = (struct hark_span){NULL, 0};
 }
 
+/* false: there is no memory. */
+static bool tell_loss(struct hark_subscription *subscription, const struct hark_loss *loss)
+{
+        struct hark_losses *losses = losses_for(subscription, loss);
+
+        if (!losses->open_gap)
+                losses->open_gap = begin_gap(subscription, loss);
+        if (losses->open_gap)
+                grow_gap(losses->open_gap, loss);
+        return losses->open_gap;
+}
+
+static bool tell_owed(struct hark_subscription *subscription, struct hark_losses *losses)
+{
+        if (losses->owed.n_lost > 0 && !tell_loss(subscription, &losses->owed))
+                return false;
+        losses->owed.n_lost = 0;
+        return true;
+}
+
 bool hark_subscription_tell_owed(struct hark_subscription *subscription)
 {
-        struct hark_loss *owed = &subscription->owed;
-
-        if (owed->n_lost == 0)
-                return true;
-        if (!subscription->open_gap)
-                subscription->open_gap = begin_gap(subscription, owed);
-        if (!subscription->open_gap)
-                return false;
-        grow_gap(subscription->open_gap, owed);
-        owed->n_lost = 0;
-        return true;
+        return tell_owed(subscription, &subscription->values_lost) &&
+               tell_owed(subscription, &subscription->numbered);
 }
 
 void hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss)
 {
-        bool owes_nothing = hark_subscription_tell_owed(subscription);
-
-        if (owes_nothing && !subscription->open_gap)
-                subscription->open_gap = begin_gap(subscription, loss);
-        if (owes_nothing && subscription->open_gap)
-                grow_gap(subscription->open_gap, loss);
-        else
+        if (!hark_subscription_tell_owed(subscription) || !tell_loss(subscription, loss))
                 hark_subscription_owe(subscription, loss);
 }
 
@@ -288,7 +302,7 @@ bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t 
                 delivery = new_delivery(subscription, received->header->priority);
         if (!delivery)
                 return false;
-        subscription->open_gap = NULL;
+        subscription->numbered.open_gap = subscription->values_lost.open_gap = NULL;
         delivery->message = received->message;
         delivery->charge = received->charge;
         delivery->notification = describe(subscription, sequence, received);
@@ -306,7 +320,8 @@ void hark_subscription_report_rest(struct hark_subscription *subscription,
         struct hark_delivery *gap;
 
         hark_subscription_report(subscription, loss);
-        gap = HARK_TAKE(subscription->open_gap); /* what is lost from now on has other numbers */
+        gap = HARK_TAKE(
+                subscription->numbered.open_gap); /* what is lost from now on has other numbers */
         if (!gap)
                 return;
         hark_task_cancel(&gap->task);

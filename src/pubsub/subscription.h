@@ -21,6 +21,14 @@ struct hark_loss {
 
 struct hark_delivery;
 
+/* Losses in a row, which are told as one. */
+struct hark_losses {
+        struct hark_delivery
+                *open_gap;     /* the last that is queued, if it is a gap: it may still grow */
+        struct hark_loss owed; /* n_lost 0: none; what could not be told yet: there was no memory,
+                                           or it is told when it stands again. Names no topic */
+};
+
 struct hark_subscription {
         unsigned n_refs; /* its owner's until it has ended, and one for each queued delivery */
         struct hark_map_node node;
@@ -37,11 +45,7 @@ struct hark_subscription {
         bool is_telling;            /* its callback runs */
         struct hark_values *values; /* NULL: it does not want what is retained */
         struct hark_confirmations confirmations;
-        struct hark_delivery
-                *open_gap; /* the last that is queued, if it is a gap: it may still grow */
-        struct hark_loss
-                owed; /* n_lost 0: none; what could not be told yet: there was no memory, or
-                                       it is told when it stands again. Names no topic */
+        struct hark_losses numbered, values_lost; /* the current values have no numbers */
         struct hark_task away_task; /* queued: what came on the connection before is still told */
         struct hark_task end_task;
         int end_reason;

@@ -126,8 +126,9 @@ static void end_subscription(struct hark_subscription *subscription, int reason,
 static void stand(struct hark_subscription *subscription)
 {
         subscription->is_standing = subscription->has_stood = true;
-        if (subscription->owed.n_lost > 0 && hark_subscription_tell_owed(subscription))
-                subscription->open_gap = NULL; /* what is lost from now on has other numbers */
+        if (subscription->numbered.owed.n_lost > 0 && hark_subscription_tell_owed(subscription))
+                subscription->numbered.open_gap =
+                        NULL; /* what is lost from now on has other numbers */
 }
 
 static void take_subscribed(struct hark_subscription *subscription, struct hark_received *received)

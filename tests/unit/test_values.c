@@ -89,6 +89,36 @@ START_TEST(a_connection_that_breaks_meanwhile_leaves_a_gap)
 }
 END_TEST
 
+/* So numbers delivered and numbers lost add up to the highest. */
+START_TEST(values_that_are_lost_have_a_gap_of_their_own)
+{
+        struct hark_limits limits = {.message_size = 1024, .received_size = 1024};
+        struct client_talk talk;
+
+        client_talk_begin(&talk, &limits);
+        conversation_run(&talk.conversation, "< hello priority=7 us\n"
+                                             "> hello server\n"
+                                             "! state: HARK_CONNECTED 0\n" SUBSCRIBED
+                                             "> publish #1 to=1 retained a \"1\"\n"
+                                             "> publish #2 to=1 retained b \"2\"\n"
+                                             "> publish #3 to=1 retained c \"3\"\n"
+                                             "> publish #4 to=1 retained d \"4\"\n"
+                                             "> publish #5 to=1 retained e \"5\"\n"
+                                             "> publish #6 to=1 sequence=1 kept a \"6\"\n"
+                                             "> publish #7 to=1 retained f \"7\"\n"
+                                             "> publish #8 to=1 sequence=2 kept a \"8\"\n"
+                                             "> subscribed #1 priority=7 sequence=6\n"
+                                             "! note 1: a 0 \"1\" retained\n"
+                                             "! note 1: b 0 \"2\" retained\n"
+                                             "! note 1: c 0 \"3\" retained\n"
+                                             "! note 1: d 0 \"4\" retained\n"
+                                             "! gap 1: > 2 from 0 ENOBUFS\n"
+                                             "! gap 1: a 2 from 1 ENOBUFS\n"
+                                             "! current 1: >\n" UNREF);
+        client_talk_end(&talk);
+}
+END_TEST
+
 START_TEST(more_topics_than_can_be_kept_track_of_end_it)
 {
         struct client_talk talk;
@@ -136,7 +166,8 @@ START_TEST(what_becomes_of_the_value_goes_along)
 }
 END_TEST
 
-FIXTURE_MAIN("values", all_have_come_when_as_many_as_were_sent_have,
+FIXTURE_MAIN("values", values_that_are_lost_have_a_gap_of_their_own,
+             all_have_come_when_as_many_as_were_sent_have,
              none_have_come_at_once_where_there_are_none,
              a_value_whose_change_was_more_urgent_is_old, so_is_one_whose_end_was,
              what_is_published_in_passing_makes_no_value_old,
