@@ -69,7 +69,8 @@ struct hark_limits {
         size_t window_size;   /**< bytes of items of one stream that have come and that no callback
                                        has dealt with, see hark_observe() and hark_feed(): one more
                                        item may come while there are less; each counts 256 bytes more
-                                       than its size; default 1 MiB, 4 KiB to 1 GiB */
+                                       than its size, and 64 KiB for each fd; default 1 MiB, 4 KiB
+                                       to 1 GiB */
         uint32_t calls_in_flight; /**< requests of the other side being handled; default 1024 */
         uint32_t subscriptions;   /**< of the other side; default 4096 */
         uint32_t

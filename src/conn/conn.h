@@ -56,6 +56,16 @@ static inline size_t hark_conn_cost(size_t payload_size)
         return payload_size + HARK_MESSAGE_OVERHEAD;
 }
 
+/* What each of its fds counts in the window of a stream: so a window of the usual size has 16 of them
+ * under way, and whoever sends items cannot use up the other side's table of fds. */
+#define HARK_ITEM_FD_COST ((size_t)64 * 1024)
+
+/* What an item counts in the window of its stream. */
+static inline size_t hark_conn_item_cost(size_t payload_size, size_t n_fds)
+{
+        return hark_conn_cost(payload_size) + n_fds * HARK_ITEM_FD_COST;
+}
+
 /* What a message that has come counts against the limits, until it has been dealt with. */
 struct hark_charge {
         size_t size;

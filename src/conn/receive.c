@@ -235,7 +235,8 @@ static int begin_item(struct hark_conn *conn, const struct hark_header *header, 
                       bool *ret_is_kept, const char **ret_why)
 {
         const struct hark_role *role = is_answer(header) ? &conn->asker : &conn->answerer;
-        struct hark_arriving item = {.header = header, .cost = hark_conn_cost(total)};
+        struct hark_arriving item = {.header = header,
+                                     .cost = hark_conn_item_cost(total, header->n_fds)};
         const char *why = NULL;
 
         if (is_bounded(header))

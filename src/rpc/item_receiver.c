@@ -72,7 +72,7 @@ static void give_credit(struct hark_item_receiver *receiver)
 static void tell_item(struct hark_item_receiver *receiver, struct item *item)
 {
         hark_message *message = item->message;
-        size_t cost = hark_conn_cost(message->size);
+        size_t cost = hark_conn_item_cost(message->size, message->n_fds);
 
         free_item(item);
         receiver->ops->tell(receiver, message);

@@ -65,7 +65,7 @@ static int send_item(struct hark_item_sender *sender, const struct hark_payload 
         int r = hark_conn_send(flow->conn, &send, NULL);
 
         if (r == 0) {
-                hark_window_take(&flow->window, hark_conn_cost(payload->size));
+                hark_window_take(&flow->window, hark_conn_item_cost(payload->size, payload->n_fds));
                 sender->has_sent = true;
         }
         return r;

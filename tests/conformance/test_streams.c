@@ -357,6 +357,26 @@ START_TEST(each_item_has_its_own_file)
 }
 END_TEST
 
+/* A window of the usual size has room for 16 fds. */
+START_TEST(files_of_a_stopped_consumer_are_few)
+{
+        struct stream_record stream = {.n_items = 0};
+        struct rig rig;
+
+        rig_need(HARK_CAN_PASS_FDS);
+        rig_start(&rig, NULL);
+        stream_observe(&stream, rig.client, "items_with_files", "100");
+        kit_assert_good(hark_pause(rig.client, stream.id, true));
+        while (rig_count(&rig, "held_up") == 0)
+                ;
+        ck_assert_int_eq(rig_count(&rig, "pushed"), 16);
+        kit_assert_good(hark_pause(rig.client, stream.id, false));
+        stream_expect_end(&rig, &stream, 0);
+        ck_assert_uint_eq(stream.n_in_order, 100);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(many_streams_go_on_beside_one_another)
 {
         static struct stream_record streams[50];
@@ -383,4 +403,5 @@ CHAPTER(test_streams, items_come_in_order_each_once_and_then_the_answer,
         a_deadline_ends_a_stopped_stream_at_both_sides,
         a_service_that_goes_away_ends_its_streams_once, a_stream_that_has_begun_is_not_begun_anew,
         a_client_that_goes_away_ends_its_streams_once, a_call_to_a_method_of_items_ends_at_once,
-        each_item_has_its_own_file, many_streams_go_on_beside_one_another)
+        each_item_has_its_own_file, files_of_a_stopped_consumer_are_few,
+        many_streams_go_on_beside_one_another)
