@@ -165,11 +165,9 @@ static void on_port_event(struct hark_port *port, unsigned events)
         if (events & HARK_PORT_OPENED)
                 port_opened(conn);
         if (events & HARK_PORT_BROKEN)
-                hark_conn_look(conn);
+                hark_conn_read_the_rest(conn, conn->port->error);
         else if (events & HARK_PORT_READABLE)
                 hark_conn_read_turn(conn);
-        if ((events & HARK_PORT_BROKEN) && conn->state != HARK_CONN_CLOSED)
-                hark_conn_close_at_end(conn, conn->port->error);
         if (events & HARK_PORT_WRITABLE) {
                 /* There is room again because the other side has read: it lives, and the ping that shall
                  * show that may stand far behind. */

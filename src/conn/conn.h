@@ -136,14 +136,15 @@ struct hark_conn {
         struct hark_port *port;
         enum hark_conn_state state;
         bool is_accepting;
-        bool has_goaway;              /* the other side said goodbye */
-        bool is_draining;             /* this one has, and goes on with what it has */
-        bool is_starved;              /* somebody was told -EAGAIN */
-        bool is_bulky;                /* what is leaving takes many sends, and the port knows it */
-        bool cannot_send;             /* the port said so; what can be read of it is still read */
-        struct hark_limits limits;    /* what the other side may do to us */
-        struct hark_hello peer;       /* what it said; valid from ADMITTING on */
-        char name[HARK_NAME_MAX + 1]; /* ours */
+        bool has_goaway;           /* the other side said goodbye */
+        bool is_draining;          /* this one has, and goes on with what it has */
+        bool is_starved;           /* somebody was told -EAGAIN */
+        bool is_bulky;             /* what is leaving takes many sends, and the port knows it */
+        bool cannot_send;          /* the port said so; what can be read of it is still read ... */
+        int send_error;            /* ... and then it ends so; 0: it ends now */
+        struct hark_limits limits; /* what the other side may do to us */
+        struct hark_hello peer;    /* what it said; valid from ADMITTING on */
+        char name[HARK_NAME_MAX + 1];      /* ours */
         char peer_name[HARK_NAME_MAX + 1]; /* what it calls itself, fit to print; "": nothing */
         int farewell_status;               /* of its goaway */
         int leave_reason;                  /* of on_closed, once LEAVING is over */

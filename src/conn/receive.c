@@ -436,17 +436,19 @@ bool hark_conn_is_behind(const struct hark_conn *conn)
         return conn->n_waiting >= max_waiting(conn) && !hark_loop_is_holding(conn->loop);
 }
 
-void hark_conn_read_turn(struct hark_conn *conn)
+bool hark_conn_read_turn(struct hark_conn *conn)
 {
         size_t n_read = 0;
+        bool has_more = true;
 
         if (conn->state == HARK_CONN_CLOSED || !conn->port->is_open)
-                return;
+                return false;
         hark_conn_ref(conn);
-        while (n_read < READ_TURN && !hark_conn_is_behind(conn) &&
-               hark_conn_read_some(conn, &n_read) > 0)
-                ;
+        while (has_more && n_read < READ_TURN && !hark_conn_is_behind(conn))
+                has_more = hark_conn_read_some(conn, &n_read) > 0;
+        has_more &= conn->state != HARK_CONN_CLOSED;
         hark_conn_unref(conn);
+        return has_more;
 }
 
 bool hark_conn_look(struct hark_conn *conn)

@@ -98,16 +98,14 @@ int hark_conn_write_all(struct hark_conn *conn)
         return r < 0 ? r : 0;
 }
 
-/* Sending failed: what the other side said before it went, such as why, is still to be read. */
-static void send_failed(struct hark_conn *conn, int error)
+void hark_conn_read_the_rest(struct hark_conn *conn, int error)
 {
-        size_t n_read = 0;
-
         conn->cannot_send = true;
-        while (conn->state != HARK_CONN_CLOSED && hark_conn_read_some(conn, &n_read) > 0)
-                ;
-        if (conn->state != HARK_CONN_CLOSED)
-                hark_conn_close_at_end(conn, error);
+        conn->send_error = error < 0 ? error : -ECONNRESET;
+        if (hark_conn_read_turn(conn))
+                hark_loop_queue_chore(conn->loop, &conn->flush_task);
+        else if (conn->state != HARK_CONN_CLOSED)
+                hark_conn_close_at_end(conn, conn->send_error);
 }
 
 /* It asks, and does not read our answers, for which no limit of the queue counts. */
@@ -130,9 +128,13 @@ static void flush(struct hark_conn *conn)
 
         if (conn->state == HARK_CONN_CLOSED)
                 return;
+        if (conn->send_error < 0) {
+                hark_conn_read_the_rest(conn, conn->send_error);
+                return;
+        }
         r = hark_conn_may_flush(conn) ? hark_conn_write_all(conn) : 0;
         if (r < 0)
-                send_failed(conn, r);
+                hark_conn_read_the_rest(conn, r);
         else if (is_overrun(conn))
                 close_overrun(conn);
         else if (conn->state == HARK_CONN_LEAVING && hark_writer_is_empty(&conn->writer))

@@ -166,6 +166,39 @@ START_TEST(what_was_flushed_arrives_before_the_client_goes)
 }
 END_TEST
 
+#define MANY 2000 /* more than may be in flight */
+
+static void note_dropped(hark_client *client, uint64_t n_dropped, uint64_t n_unknown,
+                         void *userdata)
+{
+        (void)client, (void)n_unknown;
+        *(uint64_t *)userdata = n_dropped;
+}
+
+/* The client does not wait for that; the answer comes to nobody. */
+START_TEST(what_has_left_is_handled_when_the_client_has_gone)
+{
+        uint64_t n_dropped = 0;
+        struct hark_client_params params = {.on_lost = note_dropped, .userdata = &n_dropped};
+        struct ending ending = {0};
+        struct rig rig;
+
+        rig_need_several_clients();
+        rig_start_apart(&rig, NULL, &params);
+        rig_freeze(&rig);
+        rig_invoke(&rig, "echo", "x", &ending);
+        for (unsigned i = 0; i < MANY; i++)
+                kit_assert_good(hark_send(rig.client, "note", HARK_NOTHING));
+        kit_settle(rig.loop);
+        rig_drop(&rig, rig.client);
+        rig_thaw(&rig);
+        rig.client = rig_connect(&rig, NULL);
+        /* Of one a part may have left. */
+        kit_until(rig.loop, rig_count(&rig, "notes") + 1 >= MANY - (long)n_dropped);
+        rig_end(&rig);
+}
+END_TEST
+
 START_TEST(who_is_shown_out_gets_what_was_sent_before)
 {
         struct states states = {0};
@@ -252,5 +285,6 @@ CHAPTER(test_farewell, a_client_is_told_that_it_is_connected_once, a_hook_decide
         who_is_refused_is_handled_nothing,
         letting_go_of_a_client_ends_what_is_in_flight_before_it_returns,
         a_client_that_goes_says_goodbye, what_was_flushed_arrives_before_the_client_goes,
+        what_has_left_is_handled_when_the_client_has_gone,
         who_is_shown_out_gets_what_was_sent_before, a_peer_is_shown_out_once,
         connections_come_and_go, a_flush_waits_until_all_is_read)
