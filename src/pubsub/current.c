@@ -142,6 +142,11 @@ int hark_current_begin(struct hark_conn_subscriber *subscriber)
         return 0;
 }
 
+bool hark_current_awaits(const struct hark_current *current, uint64_t number)
+{
+        return current && hark_retained_walk_awaits(&current->walk, number);
+}
+
 void hark_current_go_on(struct hark_current *current)
 {
         hark_loop_queue_chore(conn_of(current)->loop, &current->task);

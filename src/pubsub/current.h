@@ -26,6 +26,10 @@ struct hark_current {
 /* 0; -ENOMEM. It begins with a chore. */
 int hark_current_begin(struct hark_conn_subscriber *subscriber);
 
+/* Whether the value of this number is still to be given, so that no change of it need be told now. Takes
+ * NULL. */
+bool hark_current_awaits(const struct hark_current *current, uint64_t number);
+
 /* There is room again. */
 void hark_current_go_on(struct hark_current *current);
 

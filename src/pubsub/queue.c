@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "names/hash.h"
+#include "pubsub/current.h"
 #include "pubsub/subscriber.h"
 
 static struct hark_conn_subscriber *conn_subscriber_of(struct hark_subscriber *subscriber)
@@ -186,6 +187,9 @@ void hark_subscriber_deliver(struct hark_subscriber *base,
         int r;
 
         if (publication->is_withdrawn && !subscriber->wants_retained)
+                return;
+        /* Its turn as a current value is still to come. */
+        if (hark_current_awaits(subscriber->current, publication->value_number))
                 return;
         /* A connection that is going ends the count by itself. */
         if (hark_conn_channel_is_ending(subscriber->channel))

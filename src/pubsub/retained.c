@@ -99,6 +99,8 @@ static struct hark_retained_value *new_value(struct hark_retained *retained, con
                 free(value);
                 return NULL;
         }
+        value->number = ++retained->last_number;
+        hark_list_push_back(&retained->row, &value->place.link);
         retained->n_values++;
         return value;
 }
@@ -112,9 +114,6 @@ static void change(struct hark_retained *retained, struct hark_retained_value *v
         hark_message_unref(value->message);
         value->message = message;
         retained->size += cost_of(value);
-        value->stamp = ++retained->last_stamp;
-        hark_list_remove(&value->place.link);
-        hark_list_push_back(&retained->row, &value->place.link);
         hark_list_remove(&value->owner_link);
         if (owner)
                 hark_list_push_back(&owner->values, &value->owner_link);
@@ -160,7 +159,8 @@ void hark_retained_remove(struct hark_retained *retained, struct hark_retained_v
 void hark_retained_walk_begin(struct hark_retained *retained, struct hark_retained_walk *walk)
 {
         walk->place.is_walk = true;
-        walk->last_stamp = retained->last_stamp;
+        walk->passed = 0;
+        walk->last = retained->last_number;
         hark_list_push_front(&retained->row, &walk->place.link);
 }
 
@@ -175,13 +175,14 @@ struct hark_retained_value *hark_retained_walk_peek(const struct hark_retained *
         if (link == &retained->row)
                 return NULL;
         value = value_of(place_of(link));
-        return value->stamp <= walk->last_stamp ? value : NULL;
+        return value->number <= walk->last ? value : NULL;
 }
 
 void hark_retained_walk_pass(struct hark_retained_walk *walk, struct hark_retained_value *value)
 {
         hark_list_remove(&walk->place.link);
         hark_list_push_front(&value->place.link, &walk->place.link);
+        walk->passed = value->number;
 }
 
 void hark_retained_walk_end(struct hark_retained_walk *walk)

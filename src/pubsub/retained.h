@@ -4,15 +4,15 @@
 
 /*
  * The values that topics keep, at one server: those of all topics stand in a row, in the order in which
- * they were last changed. Who subscribes walks along it, a few values at a time, as far as it reached when
- * the subscription began; a value that changes meanwhile moves to the end, behind all that are still
- * walked to, and its change reaches the subscription as any other publication does:
+ * the topics came to have one. Who subscribes walks along it, a few values at a time, as far as it reached
+ * when the subscription began:
  *
- *         a b |here c d e |so far| f              c is next, then d and e
- *         a b |here d e |so far| f c              c has changed: the walk ends with e
+ *         a b |here c d e |so far| f g            c is next, then d and e
  *
- * So every value is told once, nothing is copied for a walk, and a walk needs no memory but its place in
- * the row.
+ * What changes before its turn (c, d, e) is told when it has its turn, as it is then, and not before. What
+ * changes behind the walk (a, b), or began after it (f, g), reaches the subscription as any other
+ * publication does. So every value is told once, nothing is copied for a walk, and a walk needs no memory
+ * but its place in the row.
  */
 
 #include <hark/message.h>
@@ -36,7 +36,7 @@ struct hark_retained_value {
         struct hark_retained_place place;
         struct hark_tree_entry entry;
         struct hark_list owner_link; /* in no list: it outlives who published it */
-        uint64_t stamp;              /* grows with every change of any value */
+        uint64_t number;             /* its place in the row: they count up */
         hark_message *message;       /* held */
         size_t topic_size;
         char topic[]; /* NUL-terminated */
@@ -46,7 +46,7 @@ struct hark_retained {
         struct hark_message_pools *messages;
         struct hark_tree *by_topic;
         struct hark_list row;
-        uint64_t last_stamp;
+        uint64_t last_number;
         size_t n_values, size;
         size_t max_values, max_size; /* its owner sets these */
 };
@@ -81,13 +81,19 @@ void hark_retained_remove(struct hark_retained *retained, struct hark_retained_v
 /* A walk from the first value to the one that is last now. */
 struct hark_retained_walk {
         struct hark_retained_place place;
-        uint64_t last_stamp;
+        uint64_t passed, last; /* numbers of values */
 };
 
 void hark_retained_walk_begin(struct hark_retained *retained, struct hark_retained_walk *walk);
 /* The value that it stands before; NULL: it is over. */
 struct hark_retained_value *hark_retained_walk_peek(const struct hark_retained *retained,
                                                     const struct hark_retained_walk *walk);
+/* Whether the value of this number, which may have been removed, is still to be walked to; so whatever
+ * becomes of it need not be told now. */
+static inline bool hark_retained_walk_awaits(const struct hark_retained_walk *walk, uint64_t number)
+{
+        return number > walk->passed && number <= walk->last;
+}
 /* Passes that value. */
 void hark_retained_walk_pass(struct hark_retained_walk *walk, struct hark_retained_value *value);
 void hark_retained_walk_end(struct hark_retained_walk *walk);

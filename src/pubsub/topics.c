@@ -127,6 +127,7 @@ static int retain(struct hark_topics *topics, struct hark_publication *publicati
                 return r;
         publication->message = value->message;
         publication->is_kept = true;
+        publication->value_number = value->number;
         send_to_all(topics, publication);
         return 0;
 }
@@ -141,6 +142,7 @@ static void withdraw(struct hark_topics *topics, struct hark_retained_value *val
                 .topic_size = value->topic_size,
                 .payload = &nothing,
                 .is_withdrawn = true,
+                .value_number = value->number,
         };
 
         hark_retained_remove(&topics->retained, value);

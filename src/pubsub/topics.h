@@ -43,6 +43,7 @@ struct hark_publication {
         hark_message *message; /* the same, if it is worth sharing; NULL: small, to be copied */
         bool is_kept;          /* it is the topic's value from now on */
         bool is_withdrawn;     /* it is none: the topic's value is no more */
+        uint64_t value_number; /* of either: the value's; else 0 */
 };
 
 /* A way to reach subscribers. Never blocks, never fails: what a subscriber cannot be given, it is

@@ -125,7 +125,7 @@ START_TEST(a_change_may_overtake_the_value_that_it_changes)
 }
 END_TEST
 
-START_TEST(a_walk_waits_for_room_and_passes_what_changed)
+START_TEST(what_changes_before_its_turn_is_told_when_it_has_it)
 {
         struct hark_server_params params = {.limits.queue_size = 4096};
 
@@ -141,8 +141,8 @@ START_TEST(a_walk_waits_for_room_and_passes_what_changed)
                           "= room 100000\n"
                           "< publish #1 to=1 size=3000 retained a\n"
                           "< publish #2 to=1 size=3000 retained b\n"
-                          "< gap to=1 lost=2 first=1 reason=105 >\n"
-                          "< subscribed #1 priority=7 sequence=2\n");
+                          "< subscribed #1 priority=7 sequence=3\n"
+                          "< publish #4 to=1 retained c \"a\"\n");
 }
 END_TEST
 
@@ -313,7 +313,7 @@ FIXTURE_MAIN("retained", a_group_hears_of_changes_only,
              where_there_is_nothing_the_number_is_0, a_value_is_withdrawn_where_it_is_wanted,
              a_withdrawal_has_its_place_in_a_full_queue,
              a_change_may_overtake_the_value_that_it_changes,
-             a_walk_waits_for_room_and_passes_what_changed, an_end_takes_a_walk_back,
+             what_changes_before_its_turn_is_told_when_it_has_it, an_end_takes_a_walk_back,
              a_value_that_is_too_large_for_it_is_lost_to_a_subscriber,
              only_so_many_topics_keep_a_value, only_so_many_bytes_are_kept, a_value_has_no_files,
              a_client_may_retain_and_withdraw, who_is_no_hub_refuses_both,
