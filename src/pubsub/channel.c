@@ -54,7 +54,7 @@ static void end_subscriber(struct hark_conn_subscriber *subscriber)
 {
         struct hark_conn_channel *channel = subscriber->channel;
 
-        hark_current_cut(subscriber->current);
+        hark_current_cut(subscriber);
         hark_subscriber_done_queue(subscriber);
         hark_subscriber_part_from_report(subscriber);
         hark_topics_remove(channel->topics, &subscriber->subscriber);
@@ -217,7 +217,7 @@ void hark_conn_channel_init(struct hark_conn_channel *channel, struct hark_conn 
 {
         *channel = (struct hark_conn_channel){
                 .conn = conn, .topics = topics, .limit = limit, .owner = owner};
-        hark_list_init(&channel->walking);
+        hark_current_init(channel);
         hark_task_init(&channel->end_task, run_end, NULL);
         hark_members_init(&channel->members, conn, topics);
 }
@@ -240,8 +240,7 @@ void hark_conn_channel_take(struct hark_conn_channel *channel, struct hark_recei
 
 void hark_conn_channel_take_room(struct hark_conn_channel *channel)
 {
-        hark_list_for_each (link, &channel->walking)
-                hark_current_go_on(hark_container_of(link, struct hark_current, link));
+        hark_current_go_on(channel);
         hark_members_serve_all(&channel->members);
 }
 
@@ -250,6 +249,7 @@ void hark_conn_channel_close(struct hark_conn_channel *channel)
         end_all(channel);
         hark_map_done(&channel->by_id);
         hark_members_close(&channel->members);
+        hark_task_cancel(&channel->walk_task);
         hark_task_cancel(&channel->end_task);
         channel->conn = NULL;
 }

@@ -37,7 +37,10 @@ struct hark_conn_channel {
         struct hark_conn *conn; /* borrowed; NULL: closed */
         struct hark_topics *topics;
         struct hark_map by_id;
-        struct hark_list walking; /* struct hark_current: those that are given what is retained */
+        /* Those that are still given what is retained, see current.h; and what of it waits. */
+        struct hark_list walking;
+        struct hark_outgoing_group values;
+        struct hark_task walk_task;
         struct hark_members members; /* those that are in groups */
         uint32_t limit;              /* subscriptions */
         const void *owner;           /* of its callbacks */

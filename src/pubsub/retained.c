@@ -156,20 +156,23 @@ void hark_retained_remove(struct hark_retained *retained, struct hark_retained_v
 
 /* --- walks --------------------------------------------------------------------------------------- */
 
-void hark_retained_walk_begin(struct hark_retained *retained, struct hark_retained_walk *walk)
+void hark_retained_walk_begin(const struct hark_retained *retained, struct hark_retained_walk *walk)
 {
+        hark_list_init(&walk->place.link);
         walk->place.is_walk = true;
         walk->passed = 0;
         walk->last = retained->last_number;
-        hark_list_push_front(&retained->row, &walk->place.link);
 }
 
-struct hark_retained_value *hark_retained_walk_peek(const struct hark_retained *retained,
-                                                    const struct hark_retained_walk *walk)
+struct hark_retained_value *hark_retained_walk_peek(struct hark_retained *retained,
+                                                    struct hark_retained_walk *walk)
 {
-        struct hark_list *link = walk->place.link.next;
         struct hark_retained_value *value;
+        struct hark_list *link;
 
+        if (hark_list_is_empty(&walk->place.link))
+                hark_list_push_front(&retained->row, &walk->place.link);
+        link = walk->place.link.next;
         while (link != &retained->row && place_of(link)->is_walk)
                 link = link->next;
         if (link == &retained->row)

@@ -78,16 +78,18 @@ struct hark_retained_value *hark_retained_first_of(const struct hark_retained_ow
 
 void hark_retained_remove(struct hark_retained *retained, struct hark_retained_value *value);
 
-/* A walk from the first value to the one that is last now. */
+/* A walk from the first value to the one that is last now. It takes its place in the row when it is looked
+ * where it stands, so that those that have not set out are in nobody's way. */
 struct hark_retained_walk {
         struct hark_retained_place place;
         uint64_t passed, last; /* numbers of values */
 };
 
-void hark_retained_walk_begin(struct hark_retained *retained, struct hark_retained_walk *walk);
+void hark_retained_walk_begin(const struct hark_retained *retained,
+                              struct hark_retained_walk *walk);
 /* The value that it stands before; NULL: it is over. */
-struct hark_retained_value *hark_retained_walk_peek(const struct hark_retained *retained,
-                                                    const struct hark_retained_walk *walk);
+struct hark_retained_value *hark_retained_walk_peek(struct hark_retained *retained,
+                                                    struct hark_retained_walk *walk);
 /* Whether the value of this number, which may have been removed, is still to be walked to; so whatever
  * becomes of it need not be told now. */
 static inline bool hark_retained_walk_awaits(const struct hark_retained_walk *walk, uint64_t number)

@@ -45,7 +45,7 @@ struct hark_conn_subscriber {
         struct hark_map latest; /* HARK_KEEP_LATEST: what waits, by its topic */
         struct hark_outgoing_group gaps;
         struct hark_loss loss;
-        struct hark_current *current;    /* what it is given first; NULL: that is over */
+        struct hark_current *current;    /* what it is given first; NULL: all of it was queued */
         struct hark_loss_report *report; /* to the publisher, on its way; may be NULL */
         uint64_t n_unreported;           /* for the next one: there was no memory for it */
         size_t filter_size;

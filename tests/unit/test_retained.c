@@ -4,6 +4,9 @@
 
 #include "fixture.h"
 
+#include <stdio.h>
+
+#include "conn/conn.h"
 #include "server_talk.h"
 
 static void hub_talk(const struct hark_server_params *given, const char *script)
@@ -143,6 +146,55 @@ START_TEST(what_changes_before_its_turn_is_told_when_it_has_it)
                           "< publish #2 to=1 size=3000 retained b\n"
                           "< subscribed #1 priority=7 sequence=3\n"
                           "< publish #4 to=1 retained c \"a\"\n");
+}
+END_TEST
+
+/* Who reads nothing pays for it with no more than one subscription could. */
+START_TEST(many_subscriptions_have_no_more_waiting_than_one)
+{
+        struct hark_server_params params = {.is_hub = true};
+        struct server_talk talk;
+        char line[80];
+
+        server_talk_begin(&talk, &params, false);
+        server_talk_greet(&talk);
+        for (int i = 0; i < 40; i++) {
+                snprintf(line, sizeof(line), "= publish v%d retain=1\n", i);
+                conversation_run(&talk.conversation, line);
+        }
+        conversation_run(&talk.conversation, "= room 0\n");
+        for (int i = 1; i <= 20; i++) {
+                snprintf(line, sizeof(line), "> subscribe #%d wishes=1 >\n", i);
+                conversation_run(&talk.conversation, line);
+        }
+        ck_assert_uint_le(talk.peer->conn->writer.queued_size, (size_t)16 * HARK_BLOCK_SIZE);
+        for (int i = 1; i <= 20; i++) {
+                snprintf(line, sizeof(line), "> unsubscribe #%d\n", i);
+                conversation_run(&talk.conversation, line);
+        }
+        ck_assert_uint_eq(talk.peer->conn->writer.queued_size, 0);
+        conversation_run(&talk.conversation, "= room 100000\n");
+        server_talk_end(&talk);
+}
+END_TEST
+
+START_TEST(they_are_given_theirs_one_after_the_other)
+{
+        hub_talk(NULL, "= publish a retain=1\n"
+                       "= room 0\n"
+                       "> subscribe #1 wishes=1 >\n"
+                       "> subscribe #2 wishes=1 b\n"
+                       "> subscribe #3 wishes=1 >\n"
+                       "= publish b retain=1\n"
+                       "= room 100000\n"
+                       "< subscribed #1 priority=7 sequence=1\n"
+                       "< subscribed #2 priority=7\n"
+                       "< subscribed #3 priority=7 sequence=1\n"
+                       "< publish #1 to=1 retained a\n"
+                       "< publish #2 to=3 retained a\n"
+                       "< publish #3 to=2 sequence=1 kept b\n"
+                       "< publish #4 to=1 sequence=1 kept b\n"
+                       "< publish #5 to=3 sequence=1 kept b\n");
 }
 END_TEST
 
@@ -308,7 +360,8 @@ START_TEST(a_server_that_goes_withdraws_nothing)
 }
 END_TEST
 
-FIXTURE_MAIN("retained", a_group_hears_of_changes_only,
+FIXTURE_MAIN("retained", many_subscriptions_have_no_more_waiting_than_one,
+             they_are_given_theirs_one_after_the_other, a_group_hears_of_changes_only,
              the_current_values_come_first_then_their_number, who_does_not_ask_gets_only_what_comes,
              where_there_is_nothing_the_number_is_0, a_value_is_withdrawn_where_it_is_wanted,
              a_withdrawal_has_its_place_in_a_full_queue,
