@@ -5,8 +5,8 @@
  *
  *         callback_client [ADDRESS [ANSWER]]
  *
- * The connection carries calls both ways: the server that `serves` names listens nowhere, it answers
- * what comes over the client's own connection.
+ * The connection carries calls both ways: the server that `serves` names listens nowhere, it
+ * answers what comes over the client's own connection.
  */
 
 #include <hark/hark.h>

@@ -6,8 +6,8 @@
  *
  *         client exec:child
  *
- * It talks over its stdin and stdout. Listening moves both away, so what it prints goes to stderr and
- * harms nothing.
+ * It talks over its stdin and stdout. Listening moves both away, so what it prints goes to stderr
+ * and harms nothing.
  */
 
 #include <hark/hark.h>

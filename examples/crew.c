@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Does jobs, one of a crew of which each job goes to one: `crew [ADDRESS]`, as often as there shall be
- * hands. A job is done when its callback returns. Who dies before has perhaps begun it: then another
- * is told so, and looks before it does a thing twice.
+ * Does jobs, one of a crew of which each job goes to one: `crew [ADDRESS]`, as often as there shall
+ * be hands. A job is done when its callback returns. Who dies before has perhaps begun it: then
+ * another is told so, and looks before it does a thing twice.
  */
 
 #include <errno.h>

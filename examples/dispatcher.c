@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Hands each job to one of those who are there to do it, see crew.c: `dispatcher [ADDRESS]`. A job that its
- * worker does not live to finish goes to another; that nobody is left for, comes back.
+ * Hands each job to one of those who are there to do it, see crew.c: `dispatcher [ADDRESS]`. A job
+ * that its worker does not live to finish goes to another; that nobody is left for, comes back.
  */
 
 #include <hark/hark.h>

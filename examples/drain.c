@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* A well-behaved service: sockets from the service manager, or its own; word to that when it is ready;
- * and, on SIGTERM, an end that cuts off no call. */
+/* A well-behaved service: sockets from the service manager, or its own; word to that when it is
+ * ready; and, on SIGTERM, an end that cuts off no call. */
 
 #include <errno.h>
 #include <hark/hark.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * hark inside a poll(2) loop: what is typed is sent to the method `echo`, what comes back is printed
- * whenever it comes. The server is embed_epoll.c.
+ * hark inside a poll(2) loop: what is typed is sent to the method `echo`, what comes back is
+ * printed whenever it comes. The server is embed_epoll.c.
  *
  *         embed_poll [ADDRESS]
  *

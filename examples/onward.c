@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Passes every call on to another server, with its bytes, its files, the time that is left, its cancel
- * and its trace; and passes the answer back, good or not: `onward ADDRESS SERVER_ADDRESS`. */
+/* Passes every call on to another server, with its bytes, its files, the time that is left, its
+ * cancel and its trace; and passes the answer back, good or not: `onward ADDRESS
+ * SERVER_ADDRESS`. */
 
 #include <errno.h>
 #include <hark/hark.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Waits for a server that is not there yet, tells of every loss and return, and asks it for the time
- * every second; asking twice does no harm, so a question is repeated if its connection is lost.
+ * Waits for a server that is not there yet, tells of every loss and return, and asks it for the
+ * time every second; asking twice does no harm, so a question is repeated if its connection is
+ * lost.
  *
  *         reconnect ADDRESS [ADDRESS]...
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Who may do what: rules in words, tried before they are in force, and a hook for what words cannot say. */
+/* Who may do what: rules in words, tried before they are in force, and a hook for what words cannot
+ * say. */
 
 #include <hark/hark.h>
 #include <stdio.h>

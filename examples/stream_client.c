@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Takes an answer of many items and feeds them to a question of many: `stream_client ADDRESS N`. What
- * the question does not take yet waits in one place: the flow of the answer is stopped meanwhile.
+ * Takes an answer of many items and feeds them to a question of many: `stream_client ADDRESS N`.
+ * What the question does not take yet waits in one place: the flow of the answer is stopped
+ * meanwhile.
  */
 
 #include <errno.h>

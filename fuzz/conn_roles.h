@@ -3,8 +3,8 @@
 #define CONN_ROLES_H
 
 /*
- * The two roles of fuzz_conn's end of a connection: what it asks, what it answers, and the books that are
- * kept of it.
+ * The two roles of fuzz_conn's end of a connection: what it asks, what it answers, and the books
+ * that are kept of it.
  */
 
 #include <errno.h>
@@ -33,7 +33,7 @@ struct trial {
         uint64_t call, subscription, stream;
 };
 
-/* --- the asking side ---------------------------------------------------------------------------- */
+/* --- the asking side -------------------------------------------------------------------------- */
 
 /* As many items as the other end takes, and their end if that is soon. */
 static inline void feed(struct trial *trial, hark_client *client)
@@ -134,7 +134,7 @@ static inline void on_refused(hark_client *client, const char *name, int status,
         FUZZ_CHECK(strlen(hark_reason(status, message)) > 0);
 }
 
-/* --- the answering side ------------------------------------------------------------------------- */
+/* --- the answering side ----------------------------------------------------------------------- */
 
 static void on_cancel(hark_request *request, int reason, void *userdata)
 {

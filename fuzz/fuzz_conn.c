@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A whole end of a connection, server or client, whose other end is the fuzzer: the bytes come in over a
- * port in memory, cut as the input says, while the end does all that it can. Holds it to:
+ * A whole end of a connection, server or client, whose other end is the fuzzer: the bytes come in
+ * over a port in memory, cut as the input says, while the end does all that it can. Holds it to:
  *
  *         every call, subscription and kept request that began has one end, and every peer that came in
  *         leaves once
@@ -45,7 +45,7 @@ enum option {
 /* What the library may queue in its own name beyond the queue's limit, and one message above it. */
 #define QUEUE_SLACK ((size_t)3 * 1024 * 1024)
 
-/* --- memory ------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static unsigned n_until_fault; /* 0: none comes */
 
@@ -69,7 +69,7 @@ void *__wrap_calloc(size_t n, size_t size)
         return fails_now() ? NULL : __real_calloc(n, size);
 }
 
-/* --- what is watched ---------------------------------------------------------------------------- */
+/* --- what is watched -------------------------------------------------------------------------- */
 
 static void check_sent(struct trial *trial)
 {
@@ -108,7 +108,7 @@ static void come_to_rest(struct trial *trial)
         check_limits(trial);
 }
 
-/* --- a trial ------------------------------------------------------------------------------------ */
+/* --- a trial ---------------------------------------------------------------------------------- */
 
 static void make_server(struct trial *trial)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * make_conn_seeds DIRECTORY: writes what fuzz_conn starts from, one file each: what the other end of a
- * connection says, from hello to goodbye, in frames as frame_text.h has them. To be run again when the
- * wire changes; what a fuzzer found is kept beside it under other names.
+ * make_conn_seeds DIRECTORY: writes what fuzz_conn starts from, one file each: what the other end
+ * of a connection says, from hello to goodbye, in frames as frame_text.h has them. To be run again
+ * when the wire changes; what a fuzzer found is kept beside it under other names.
  */
 
 #include <stdio.h>

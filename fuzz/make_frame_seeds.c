@@ -2,8 +2,8 @@
 
 /*
  * make_frame_seeds DIRECTORY: writes what fuzz_frame starts from, one file each: the example of
- * every type of frame, and such examples with one thing changed or cut off. To be run again when the
- * wire changes; what a fuzzer found is kept beside it under other names.
+ * every type of frame, and such examples with one thing changed or cut off. To be run again when
+ * the wire changes; what a fuzzer found is kept beside it under other names.
  */
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Changes inputs of fuzz_conn frame by frame, so that most of them are not refused for a size that does
- * not fit: libFuzzer calls this in the place of its own mutations, of which it does one in four as before.
+ * Changes inputs of fuzz_conn frame by frame, so that most of them are not refused for a size that
+ * does not fit: libFuzzer calls this in the place of its own mutations, of which it does one in
+ * four as before.
  */
 
 #include "fuzz.h"

@@ -3,7 +3,8 @@
 #define SENT_FRAMES_H
 
 /*
- * Reads what the library sends as the other end would, and stops the fuzzer at the first mistake in it.
+ * Reads what the library sends as the other end would, and stops the fuzzer at the first mistake in
+ * it.
  */
 
 #include "conn/reader.h"

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts with this end of the pipe as the fd child_fd, and with no signal blocked: this process takes
- * some by its loop, and what is blocked would be inherited. */
+/* Starts with this end of the pipe as the fd child_fd, and with no signal blocked: this process
+ * takes some by its loop, and what is blocked would be inherited. */
 static int spawn(const char *path, char *const argv[], int pipe_fd, int child_fd, pid_t *ret_pid)
 {
         posix_spawn_file_actions_t actions;

@@ -18,7 +18,8 @@ struct child {
 /* Starts a program whose stdout is child->fd. Returns 0 or a negative errno. */
 int child_start(const char *path, char *const argv[], struct child *ret_child);
 
-/* Reads a line of the child's, without its newline. Returns 0; -ETIMEDOUT; -EPIPE: there is none. */
+/* Reads a line of the child's, without its newline. Returns 0; -ETIMEDOUT; -EPIPE: there is
+ * none. */
 int child_read_line(const struct child *child, int timeout_ms, char *ret_line, size_t size);
 
 /*

@@ -134,8 +134,8 @@ static int prepare(struct demo *demo, const char *sysmon)
         return r == 0 ? start_server(demo) : r;
 }
 
-/* Whether every process that was started for us has ended. The child of exec: ends when its connection
- * does, and is no child of ours, but as the subreaper we adopt it. */
+/* Whether every process that was started for us has ended. The child of exec: ends when its
+ * connection does, and is no child of ours, but as the subreaper we adopt it. */
 static bool are_children_gone(hark_loop *loop)
 {
         for (int waited_ms = 0; waited_ms < END_MS; waited_ms += 10) {

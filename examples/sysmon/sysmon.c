@@ -5,9 +5,8 @@
  *
  *         sysmon [--every MS] ADDRESS...
  *
- * Prints each address it serves. SIGTERM and SIGINT end it; where it is the child in
- * `exec:sysmon stdio:`, so does the end of that conversation. What it offers stands in methods.h and
- * topics.h.
+ * Prints each address it serves. SIGTERM and SIGINT end it; where it is the child in `exec:sysmon
+ * stdio:`, so does the end of that conversation. What it offers stands in methods.h and topics.h.
  */
 
 #include <getopt.h>

@@ -40,10 +40,10 @@
  *         -EBADF        one of the fds is not open; -EMFILE: none is left to duplicate it to
  *         -ENOTCONN     there is no connection, and it may not wait for one (wait_ms)
  *
- * A call inside a handler is made on behalf of the request that is handled, one with a parent on behalf
- * of that: until that is answered the call takes the time that is left of it, if that is less, and the
- * chain of those who wait, by which a call that would wait for itself ends in HARK_CIRCLE at once; and its
- * trace. With a parent it ends when that ends, too.
+ * A call inside a handler is made on behalf of the request that is handled, one with a parent on
+ * behalf of that: until that is answered the call takes the time that is left of it, if that is
+ * less, and the chain of those who wait, by which a call that would wait for itself ends in
+ * HARK_CIRCLE at once; and its trace. With a parent it ends when that ends, too.
  */
 
 #include <hark/message.h>
@@ -86,13 +86,15 @@ struct hark_limits {
  */
 struct hark_client_params {
         /**
-         * Told of every change of state but the one that hark_client_unref() makes; reason is why the
-         * connection ended, or was not made, as -errno (those of hark_connect(), and -ECONNRESET: it
-         * was lost, -EDQUOT: the other side made us queue too much), 0 after a goodbye and when it is
-         * connected. Of changes that took turns while no callback could run, the last are told.
+         * Told of every change of state but the one that hark_client_unref() makes; reason is why
+         * the connection ended, or was not made, as -errno (those of hark_connect(), and
+         * -ECONNRESET: it was lost, -EDQUOT: the other side made us queue too much), 0 after a
+         * goodbye and when it is connected. Of changes that took turns while no callback could run,
+         * the last are told.
          */
         void (*on_state)(hark_client *client, int state, int reason, void *userdata);
-        /** Told once the outgoing queue has room again after an -EAGAIN, or is lost with its connection. */
+        /** Told once the outgoing queue has room again after an -EAGAIN, or is lost with its
+         * connection. */
         void (*on_room)(hark_client *client, void *userdata);
         /**
          * Told when the other side refused what expects no answer: a hark_send() to a method that
@@ -103,9 +105,10 @@ struct hark_client_params {
         void (*on_refused)(hark_client *client, const char *name, int status,
                            const hark_message *message, void *userdata);
         /**
-         * Told when a connection is lost, or the client closed, of what expects no answer (hark_send(),
-         * hark_publish()): n_dropped was never sent, and had no room in the outbox; n_unknown was sent,
-         * and nothing shows that the other side has read it. Not called if both are 0.
+         * Told when a connection is lost, or the client closed, of what expects no answer
+         * (hark_send(), hark_publish()): n_dropped was never sent, and had no room in the outbox;
+         * n_unknown was sent, and nothing shows that the other side has read it. Not called if both
+         * are 0.
          */
         void (*on_lost)(hark_client *client, uint64_t n_dropped, uint64_t n_unknown,
                         void *userdata);
@@ -258,12 +261,12 @@ HARK_API int hark_invoke(hark_client *client, const char *method, struct hark_pa
 /**
  * As hark_invoke(), for a method that answers with items: HARK_MORE for each, then the end.
  *
- * The handler can be ahead of @p on_reply by limits.window_size bytes, no more: an item is dealt with
- * when @p on_reply has returned. Items come in the order in which they were sent, each once, and the
- * end behind all that came before it, but for an end that this side made: by hark_cancel(), by the
- * deadline or by closing the client. Then what has come and was not told yet is dropped. If there is
- * no memory for an item, the call ends with HARK_RESOURCE_EXHAUSTED. With .is_idempotent it is sent
- * again as long as no item has come, so that none comes twice; with .has_feed never.
+ * The handler can be ahead of @p on_reply by limits.window_size bytes, no more: an item is dealt
+ * with when @p on_reply has returned. Items come in the order in which they were sent, each once,
+ * and the end behind all that came before it, but for an end that this side made: by hark_cancel(),
+ * by the deadline or by closing the client. Then what has come and was not told yet is dropped. If
+ * there is no memory for an item, the call ends with HARK_RESOURCE_EXHAUSTED. With .is_idempotent
+ * it is sent again as long as no item has come, so that none comes twice; with .has_feed never.
  *
  * @param client must not be NULL
  * @param method as for hark_call()
@@ -279,9 +282,9 @@ HARK_API int hark_observe(hark_client *client, const char *method, struct hark_p
                           uint64_t *ret_id);
 
 /**
- * Asks without expecting an answer. If the other side refuses it, on_refused is told. What is sent on
- * behalf of a request has the time that is left of that: -ETIMEDOUT if there is none, -ECANCELED if its
- * parent has ended; it takes no chain, because nobody waits for it.
+ * Asks without expecting an answer. If the other side refuses it, on_refused is told. What is sent
+ * on behalf of a request has the time that is left of that: -ETIMEDOUT if there is none, -ECANCELED
+ * if its parent has ended; it takes no chain, because nobody waits for it.
  *
  * @param client must not be NULL
  * @param method as for hark_call()
@@ -302,8 +305,8 @@ HARK_API int hark_send(hark_client *client, const char *method, struct hark_payl
 HARK_API int hark_cancel(hark_client *client, uint64_t id);
 
 /**
- * Sends one more item of a question that was asked with .has_feed. It travels at the priority of the
- * question.
+ * Sends one more item of a question that was asked with .has_feed. It travels at the priority of
+ * the question.
  *
  * @param client must not be NULL
  * @param id from hark_invoke() or hark_observe()
@@ -329,8 +332,9 @@ HARK_API int hark_feed_end(hark_client *client, uint64_t id);
 
 /**
  * Stops or restarts the flow of an answer's items. While it is stopped no HARK_MORE comes; what has
- * come is held, and the handler runs into limits.window_size. An answer that comes behind held items
- * waits with them, and so does the loss of the connection; hark_cancel() and the deadline do not.
+ * come is held, and the handler runs into limits.window_size. An answer that comes behind held
+ * items waits with them, and so does the loss of the connection; hark_cancel() and the deadline do
+ * not.
  *
  * @param client must not be NULL
  * @param id from hark_observe()
@@ -407,9 +411,9 @@ struct hark_subscribe_params {
 };
 
 /**
- * Subscribes to every topic that @p filter matches. Survives the loss of a connection: it stands again
- * on the next one, with the same id, after one HARK_GAP of unknown size, and numbers begin at 1 again.
- * Made while there is no connection, it stands on the next one.
+ * Subscribes to every topic that @p filter matches. Survives the loss of a connection: it stands
+ * again on the next one, with the same id, after one HARK_GAP of unknown size, and numbers begin at
+ * 1 again. Made while there is no connection, it stands on the next one.
  *
  * @param client must not be NULL
  * @param filter dot-separated tokens; `*` is one token, `>` at the end is one or more

@@ -26,7 +26,8 @@ extern "C" {
 struct hark_server_params {
         /**
          * A client wants in: 0 admits it, a status refuses it, and anything negative counts as
-         * HARK_PERMISSION_DENIED. Asked of the server that a client with .serves is connected to, too.
+         * HARK_PERMISSION_DENIED. Asked of the server that a client with .serves is connected to,
+         * too.
          */
         int (*on_accept)(hark_peer *peer, void *userdata);
         /**
@@ -46,8 +47,8 @@ struct hark_server_params {
         void (*on_relief)(hark_server *server, void *userdata);
         /**
          * No member of this group has confirmed this notification, and none ever will: the last one
-         * ended, or the only one who may have seen it wanted it once only, or too much waited. Publish it
-         * again, keep it, or say so. Without this it is counted in the log.
+         * ended, or the only one who may have seen it wanted it once only, or too much waited.
+         * Publish it again, keep it, or say so. Without this it is counted in the log.
          */
         void (*on_unconfirmed)(hark_server *server, const char *group, const char *topic,
                                hark_message *message, void *userdata);
@@ -118,8 +119,8 @@ HARK_API int hark_server_handle(hark_server *server, const char *method,
                                 hark_on_request *on_request, void *userdata);
 
 /**
- * Adds a rule; from the first one on, what no rule allows is refused: HARK_PERMISSION_DENIED, and its
- * text says which rule does not allow it. Holds from then on, so add rules before you listen: a
+ * Adds a rule; from the first one on, what no rule allows is refused: HARK_PERMISSION_DENIED, and
+ * its text says which rule does not allow it. Holds from then on, so add rules before you listen: a
  * subscription that stands is not taken away. Blocks only to look up users and groups that the rule
  * names.
  *
@@ -222,12 +223,12 @@ typedef void hark_on_drained(int result, void *userdata);
 /**
  * Takes no more connections, requests and subscriptions, finishes what it has, says goodbye to all,
  * and closes. It leaves its addresses at once, so that another server may take them. What had been
- * asked is answered, requests that are kept too, streams are ended by their handlers, and what had been
- * published leaves; what is published from now on reaches nobody. Who has nothing left is closed.
- * Does not block.
+ * asked is answered, requests that are kept too, streams are ended by their handlers, and what had
+ * been published leaves; what is published from now on reaches nobody. Who has nothing left is
+ * closed. Does not block.
  *
- * A connection that a client of this process made (hark_client_params.serves) is closed only if it is
- * cut off: it is the client's.
+ * A connection that a client of this process made (hark_client_params.serves) is closed only if it
+ * is cut off: it is the client's.
  *
  * @param server must not be NULL; it stays drained for good
  * @param timeout_ms 0..HARK_FOREVER; then the rest is cut off: requests that are kept are told
@@ -240,8 +241,9 @@ HARK_API int hark_server_drain(hark_server *server, int timeout_ms, hark_on_drai
                                void *userdata);
 
 /**
- * Tells the service manager how this process is, as sd_notify(3): one datagram to the socket that the
- * environment names (NOTIFY_SOCKET). Does not block. Any thread, as long as none changes the environment.
+ * Tells the service manager how this process is, as sd_notify(3): one datagram to the socket that
+ * the environment names (NOTIFY_SOCKET). Does not block. Any thread, as long as none changes the
+ * environment.
  *
  * @param state "READY=1", "STOPPING=1", "STATUS=words", ..., several with newlines between; not empty
  * @return 0, also if there is no manager that wants to know; -EOPNOTSUPP: its socket is no UNIX socket;
@@ -325,10 +327,10 @@ HARK_API int hark_push(hark_request *request, struct hark_payload item);
 /** What a handler may want to hear of a request that it keeps; unwanted ones NULL. */
 struct hark_request_events {
         /**
-         * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET; or items of the question had to
-         * be refused, and with them the request: -EDQUOT a limit of this server, -ENOMEM. Never after
-         * you answered or let go of it, so a request ends either by your answer or here, and here or there you free
-         * what belongs to it. Never for a request that expects no answer.
+         * Nobody waits any more: -ECANCELED, -ETIMEDOUT, -ECONNRESET; or items of the question had
+         * to be refused, and with them the request: -EDQUOT a limit of this server, -ENOMEM. Never
+         * after you answered or let go of it, so a request ends either by your answer or here, and
+         * here or there you free what belongs to it. Never for a request that expects no answer.
          */
         void (*on_cancel)(hark_request *request, int reason, void *userdata);
         /**
@@ -337,9 +339,9 @@ struct hark_request_events {
          */
         void (*on_room)(hark_request *request, void *userdata);
         /**
-         * One more item of the question, borrowed; NULL: that was the last, or the question has none.
-         * The caller can be ahead by limits.window_size of this server. Items that nobody watches for
-         * are dropped; their end is told to who watches later.
+         * One more item of the question, borrowed; NULL: that was the last, or the question has
+         * none. The caller can be ahead by limits.window_size of this server. Items that nobody
+         * watches for are dropped; their end is told to who watches later.
          */
         void (*on_item)(hark_request *request, hark_message *item, void *userdata);
         void *reserved[3]; /**< NULL */
@@ -401,8 +403,8 @@ HARK_API hark_peer *hark_request_peer(const hark_request *request);
 HARK_API int hark_request_time_left_ms(const hark_request *request);
 
 /**
- * Gives the trace context that came with a request, see hark_payload.trace. Calls that are made on its
- * behalf take it along.
+ * Gives the trace context that came with a request, see hark_payload.trace. Calls that are made on
+ * its behalf take it along.
  *
  * @param request must not be NULL
  * @return borrowed, as long as the request; "" if there was none. What is in it the caller chose; fit to
@@ -421,8 +423,8 @@ HARK_API bool hark_request_is_one_way(const hark_request *request);
 /* Peers: valid until on_leave has returned, and as long as a request of theirs is kept. */
 
 /**
- * Who a peer is. What the kernel vouches for is verified; what it does not say is unknown; what only
- * the peer says of itself has "claimed" in its name. Later versions append fields.
+ * Who a peer is. What the kernel vouches for is verified; what it does not say is unknown; what
+ * only the peer says of itself has "claimed" in its name. Later versions append fields.
  */
 struct hark_credentials {
         uid_t uid;                /**< verified; (uid_t)-1: unknown, which equals no user */

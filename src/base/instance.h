@@ -12,8 +12,9 @@
 /* 0: this thread has told none, or there was none to be had, early at boot. */
 uint64_t hark_instance(void);
 
-/* The same for a hello, before which nobody knows this thread: after fork(2) the child gets a number of
- * its own here, which hark_instance(), that every waiting call asks, does not look for. */
+/* The same for a hello, before which nobody knows this thread: after fork(2) the child gets a
+ * number of its own here, which hark_instance(), that every waiting call asks, does not look
+ * for. */
 uint64_t hark_instance_to_tell(void);
 
 #endif

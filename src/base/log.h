@@ -15,7 +15,8 @@ struct hark_log {
 };
 
 /* One line, cut at 511 bytes, control characters replaced. May be called anywhere in the loop's
- * thread; the user's callback must not call back into the library, which hark_loop_set_log() says. */
+ * thread; the user's callback must not call back into the library, which hark_loop_set_log()
+ * says. */
 void hark_log(const struct hark_log *log, int level, const char *format, ...) HARK_FORMAT(3, 4);
 
 /* Makes size bytes of a peer's text fit to print: control characters become '?'. In place. */

@@ -18,8 +18,8 @@
 /* What a block holds besides a payload of a round size: the structure and the strings. */
 #define SLACK 4096
 
-/* Sizes of blocks, smallest first, and how many of each are kept: 6 MiB in all at the most, and only
- * where messages of that size have come. */
+/* Sizes of blocks, smallest first, and how many of each are kept: 6 MiB in all at the most, and
+ * only where messages of that size have come. */
 static const struct {
         size_t block_size, n_kept;
 } pool_sizes[] = {

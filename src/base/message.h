@@ -9,11 +9,11 @@
  *         struct hark_message | payload ... NUL | name NUL | error name NUL | error text NUL
  *                             | trace NUL | chain NUL
  *
- * Blocks come from pools of four sizes, those that fit none from malloc. The large sizes matter as much
- * as the small one: memory that malloc gives back to the kernel costs a page fault per 4 KiB when it
- * is had again, which is more than copying it. A message is
- * filled in by the one who makes it, before anybody else sees it, and immutable from then on, but
- * for its count of references and the fds that are taken out of it.
+ * Blocks come from pools of four sizes, those that fit none from malloc. The large sizes matter as
+ * much as the small one: memory that malloc gives back to the kernel costs a page fault per 4 KiB
+ * when it is had again, which is more than copying it. A message is filled in by the one who makes
+ * it, before anybody else sees it, and immutable from then on, but for its count of references and
+ * the fds that are taken out of it.
  */
 
 #include <hark/message.h>
@@ -40,8 +40,8 @@ struct hark_message {
                      the n_fds_left that were not, without holes. NULL if there are none */
 };
 
-/* What the strings of a message to be made are; none is terminated, each may be NULL with size 0. chain
- * is no string, but is kept as they are. */
+/* What the strings of a message to be made are; none is terminated, each may be NULL with size 0.
+ * chain is no string, but is kept as they are. */
 struct hark_message_strings {
         const char *name, *error_name, *error_text, *trace, *chain;
         size_t name_size, error_name_size, error_text_size, trace_size, chain_size;

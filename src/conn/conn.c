@@ -50,7 +50,7 @@ void hark_conn_set_state(struct hark_conn *conn, enum hark_conn_state state)
         conn->state = state;
 }
 
-/* --- closing ----------------------------------------------------------------------------------- */
+/* --- closing ---------------------------------------------------------------------------------- */
 
 static void tell_closed(struct hark_conn *conn, int reason)
 {
@@ -104,8 +104,8 @@ static void say_goaway(struct hark_conn *conn, int status, const char *text)
                 conn->cannot_send = true;
 }
 
-/* Who is not admitted gets nothing of what waits for that; the roles hear of it while their slots show
- * that it was never sent. */
+/* Who is not admitted gets nothing of what waits for that; the roles hear of it while their slots
+ * show that it was never sent. */
 static void drop_unadmitted(struct hark_conn *conn, int reason)
 {
         if (!conn->is_accepting || conn->state >= HARK_CONN_OPEN)
@@ -138,7 +138,7 @@ void hark_conn_open(struct hark_conn *conn)
         hark_loop_queue_chore(conn->loop, &conn->flush_task);
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void run_flush_task(struct hark_task *task)
 {
@@ -169,8 +169,8 @@ static void on_port_event(struct hark_port *port, unsigned events)
         else if (events & HARK_PORT_READABLE)
                 hark_conn_read_turn(conn);
         if (events & HARK_PORT_WRITABLE) {
-                /* There is room again because the other side has read: it lives, and the ping that shall
-                 * show that may stand far behind. */
+                /* There is room again because the other side has read: it lives, and the ping that
+                 * shall show that may stand far behind. */
                 conn->has_heard = true;
                 hark_conn_flush(conn);
         }
@@ -204,8 +204,8 @@ static void on_ping_timer(struct hark_timer *timer)
         struct hark_conn *conn =
                 hark_conn_ref(hark_container_of(timer, struct hark_conn, ping_timer));
 
-        /* What came while this process was held up is not read yet, where the timer has its turn first; and
-         * who waits for our callbacks is not the silent one. */
+        /* What came while this process was held up is not read yet, where the timer has its turn
+         * first; and who waits for our callbacks is not the silent one. */
         if (!conn->has_heard)
                 hark_conn_read_turn(conn);
         conn->has_heard |= hark_conn_is_behind(conn);
@@ -216,7 +216,8 @@ static void on_ping_timer(struct hark_timer *timer)
         hark_conn_unref(conn);
 }
 
-/* Twice in the time after which a silent one is given up: once to ask it, once to have its answer. */
+/* Twice in the time after which a silent one is given up: once to ask it, once to have its
+ * answer. */
 static void start_ping_timer(struct hark_conn *conn)
 {
         uint64_t half_ns = (uint64_t)conn->ping_ms * 1000000 / 2;
@@ -226,7 +227,7 @@ static void start_ping_timer(struct hark_conn *conn)
                                  on_ping_timer);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void init_conn(struct hark_conn *conn, hark_loop *loop, struct hark_port *port,
                       const struct hark_conn_params *params)

@@ -28,7 +28,8 @@
  *
  * Roles are called from the loop's gathering phase and never call the user there. What was asked or
  * published counts as received until whoever got it says hark_conn_release(); an answer does not,
- * because how many of them are awaited, and how many items, is our own doing. For the loop's thread.
+ * because how many of them are awaited, and how many items, is our own doing. For the loop's
+ * thread.
  */
 
 #include <hark/client.h>
@@ -56,8 +57,8 @@ static inline size_t hark_conn_cost(size_t payload_size)
         return payload_size + HARK_MESSAGE_OVERHEAD;
 }
 
-/* What each of its fds counts in the window of a stream: so a window of the usual size has 16 of them
- * under way, and whoever sends items cannot use up the other side's table of fds. */
+/* What each of its fds counts in the window of a stream: so a window of the usual size has 16 of
+ * them under way, and whoever sends items cannot use up the other side's table of fds. */
 #define HARK_ITEM_FD_COST ((size_t)64 * 1024)
 
 /* What an item counts in the window of its stream. */
@@ -90,16 +91,16 @@ struct hark_arriving {
 };
 
 struct hark_role_ops {
-        /* The other side's hello has come; the answerer of an accepting end now admits or refuses it
-         * (hark_conn_admit(), hark_conn_refuse()), at once or later. */
+        /* The other side's hello has come; the answerer of an accepting end now admits or refuses
+         * it (hark_conn_admit(), hark_conn_refuse()), at once or later. */
         void (*on_hello)(struct hark_conn *conn, void *userdata);
         void (*on_open)(struct hark_conn *conn, void *userdata);
         void (*on_message)(struct hark_conn *conn, struct hark_received *received, void *userdata);
-        /* The asker's: whether the answer of this id that begins to come is still wanted; if not, it
-         * comes without a message. NULL: all are. */
+        /* The asker's: whether the answer of this id that begins to come is still wanted; if not,
+         * it comes without a message. NULL: all are. */
         bool (*is_awaited)(struct hark_conn *conn, uint32_t id, void *userdata);
-        /* Judges an item that begins to come: how many come is for the role to bound. NULL, or how it
-         * breaks the protocol. */
+        /* Judges an item that begins to come: how many come is for the role to bound. NULL, or how
+         * it breaks the protocol. */
         const char *(*begin_item)(struct hark_conn *conn, struct hark_arriving *item,
                                   void *userdata);
         /* There is room in the outgoing queue after an -EAGAIN. */
@@ -166,7 +167,8 @@ struct hark_conn {
 /* Fills in the defaults for zeros. 0; -EINVAL: out of bounds, or a reserved field is not zero. */
 int hark_limits_complete(const struct hark_limits *given, struct hark_limits *ret_limits);
 
-/* Takes over the port, also on failure. Roles are set before the loop runs again. 0; -ENOMEM, ... */
+/* Takes over the port, also on failure. Roles are set before the loop runs again. 0; -ENOMEM,
+ * ... */
 int hark_conn_new(hark_loop *loop, struct hark_port *port, const struct hark_conn_params *params,
                   struct hark_conn **ret_conn);
 struct hark_conn *hark_conn_ref(struct hark_conn *conn);
@@ -187,7 +189,8 @@ void hark_conn_finish(struct hark_conn *conn);
 /* Says goodbye; closes when all that is queued has left, at the latest after hello_ms. */
 void hark_conn_leave(struct hark_conn *conn);
 
-/* As hark_conn_leave(), with a status and words that say why; on_closed is told the errno for it. */
+/* As hark_conn_leave(), with a status and words that say why; on_closed is told the errno for
+ * it. */
 void hark_conn_expel(struct hark_conn *conn, int status, const char *text);
 
 /* Says goodbye if that can be done at once, and closes. on_closed is called for both roles. */
@@ -210,7 +213,8 @@ uint64_t hark_conn_peer_instance(const struct hark_conn *conn);
 /* What this end calls itself, or else the program. */
 const char *hark_conn_own_name(const struct hark_conn *conn);
 
-/* The window that the other side opens for each stream of items, 0: none. false: it has not said yet. */
+/* The window that the other side opens for each stream of items, 0: none. false: it has not said
+ * yet. */
 bool hark_conn_window(const struct hark_conn *conn, uint64_t *ret_size);
 
 /* A number for a message we send: not 0, counting up. */
@@ -224,18 +228,19 @@ uint32_t hark_conn_next_id(struct hark_conn *conn);
 int hark_conn_send(struct hark_conn *conn, const struct hark_send *send,
                    struct hark_outgoing **slot);
 
-/* What hark_conn_send() of so large a payload, with so many fds, would return now, but for -ENOMEM. */
+/* What hark_conn_send() of so large a payload, with so many fds, would return now, but for
+ * -ENOMEM. */
 int hark_conn_check_send(struct hark_conn *conn, size_t size, size_t n_fds);
-/* Queues a message that was made before, whatever waits already: it was let in once. Takes it over if
- * this returns 0; else as hark_conn_send(). */
+/* Queues a message that was made before, whatever waits already: it was let in once. Takes it over
+ * if this returns 0; else as hark_conn_send(). */
 int hark_conn_send_outgoing(struct hark_conn *conn, struct hark_outgoing *outgoing);
 
-/* As hark_conn_send() for a short answer of the library's own: not bound by the queue's limit. A peer
- * that makes us pile them up is closed before the loop sleeps (-EDQUOT). */
+/* As hark_conn_send() for a short answer of the library's own: not bound by the queue's limit. A
+ * peer that makes us pile them up is closed before the loop sleeps (-EDQUOT). */
 int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send);
 
-/* Sends the cancel of a request. If a part of that has left, no more of it follows, and the cancel comes
- * next, before all others of its priority; else as hark_conn_send_control(). */
+/* Sends the cancel of a request. If a part of that has left, no more of it follows, and the cancel
+ * comes next, before all others of its priority; else as hark_conn_send_control(). */
 int hark_conn_send_cancel(struct hark_conn *conn, const struct hark_send *cancel);
 
 /* As hark_conn_send_control(), before a queued message of the same priority that may be taken back;
@@ -247,8 +252,8 @@ int hark_conn_send_before(struct hark_conn *conn, const struct hark_send *send,
 void hark_conn_withdraw(struct hark_conn *conn, struct hark_outgoing *outgoing);
 
 /* Refuses what the other side asked (request, publish, subscribe), in the library's name: an error
- * frame with its id, or subscribed with the status. Where no answer is awaited the error repeats the
- * name, by which the other side knows what it is about. */
+ * frame with its id, or subscribed with the status. Where no answer is awaited the error repeats
+ * the name, by which the other side knows what it is about. */
 void hark_conn_refuse_message(struct hark_conn *conn, const struct hark_header *header,
                               const char *name, size_t name_size, int status, const char *text);
 
@@ -271,15 +276,15 @@ static inline void hark_conn_had_turn(struct hark_conn *conn)
 /* What was received has been dealt with. */
 void hark_conn_release(struct hark_conn *conn, struct hark_charge charge);
 
-/* After hark_conn_drain(): whether a part of a request has come that will be handled when the rest has:
- * more urgent ones have overtaken it. */
+/* After hark_conn_drain(): whether a part of a request has come that will be handled when the rest
+ * has: more urgent ones have overtaken it. */
 bool hark_conn_is_being_asked(const struct hark_conn *conn);
 
 /* Writes what is queued now, instead of before the loop sleeps. */
 void hark_conn_flush(struct hark_conn *conn);
 
-/* Reads what is there without being told that there is something. Returns whether there was, the end
- * included. */
+/* Reads what is there without being told that there is something. Returns whether there was, the
+ * end included. */
 bool hark_conn_look(struct hark_conn *conn);
 
 /* Sends a ping behind all that is queued; the asker is told on_pong with *ret_id. */

@@ -31,8 +31,9 @@ void hark_conn_open(struct hark_conn *conn);
 /* Closes without a word, telling the roles while their slots still show what was never sent. */
 void hark_conn_close_now(struct hark_conn *conn, int reason);
 
-/* Nothing can be sent any more, for this error: what the other side said before it went, such as why, is
- * still to be read, no faster than callbacks can deal with, as always; then it is closed. */
+/* Nothing can be sent any more, for this error: what the other side said before it went, such as
+ * why, is still to be read, no faster than callbacks can deal with, as always; then it is
+ * closed. */
 void hark_conn_read_the_rest(struct hark_conn *conn, int error);
 
 /* Closes because the port has ended; what the other side said before tells why. */
@@ -47,7 +48,8 @@ extern const struct hark_reader_ops hark_conn_reader_ops;
 /* Whether so much waits for its turn that nothing more is read for now. */
 bool hark_conn_is_behind(const struct hark_conn *conn);
 
-/* Reads what is there, unless too much waits for its turn already. Returns whether there may be more. */
+/* Reads what is there, unless too much waits for its turn already. Returns whether there may be
+ * more. */
 bool hark_conn_read_turn(struct hark_conn *conn);
 
 /* One read. 1: there may be more; 0: that was all for now, or it is closed. */

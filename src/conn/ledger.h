@@ -4,8 +4,8 @@
 
 /*
  * How much of what expects no answer (sends) was given to one connection, and how much of that the
- * other side is known to have read: for within a priority it reads in order, an answer to what was asked
- * later shows that. The rest, when the connection is lost, nobody knows about.
+ * other side is known to have read: for within a priority it reads in order, an answer to what was
+ * asked later shows that. The rest, when the connection is lost, nobody knows about.
  */
 
 #include <stdint.h>
@@ -51,8 +51,8 @@ static inline void hark_ledger_read_all(struct hark_ledger *ledger, const struct
                 hark_ledger_read(ledger, i, then->n_sent[i]);
 }
 
-/* Begins anew. Returns how many are sent, and not known to have been read; rather too many than too few:
- * the unfit may be among those that were read. */
+/* Begins anew. Returns how many are sent, and not known to have been read; rather too many than too
+ * few: the unfit may be among those that were read. */
 static inline uint64_t hark_ledger_close(struct hark_ledger *ledger)
 {
         uint64_t n_unknown = 0;

@@ -128,8 +128,8 @@ static void share_message(struct hark_outgoing *outgoing, hark_message *message)
 }
 
 /*
- * Small payloads without fds go behind the prefix, also those of a message that could be shared: one
- * piece of memory is sent faster than three. All others go into a message.
+ * Small payloads without fds go behind the prefix, also those of a message that could be shared:
+ * one piece of memory is sent faster than three. All others go into a message.
  */
 int hark_outgoing_new(struct hark_pool *pool, struct hark_message_pools *messages,
                       const struct hark_send *send, struct hark_outgoing **ret_outgoing)

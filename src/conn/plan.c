@@ -79,7 +79,8 @@ static void lay_out(const struct hark_outgoing *outgoing, size_t offset, size_t 
         add_piece(frame, head, HARK_HEADER_SIZE + prefix_size);
         add_piece(frame, outgoing->payload + offset, payload_size);
         add_piece(frame, zeros, padding);
-        /* Of a shared message all fds may have been taken: then it has some and the frame has none. */
+        /* Of a shared message all fds may have been taken: then it has some and the frame has
+         * none. */
         if (is_first && outgoing->header.n_fds > 0) {
                 frame->fds = outgoing->message->fds;
                 frame->n_fds = outgoing->header.n_fds;
@@ -144,8 +145,8 @@ static bool plan_frame(const struct hark_writer *writer, struct hark_plan *plan,
         return true;
 }
 
-/* How much one send is given: as much as a socket takes at once, so that what turns up meanwhile and
- * is more urgent waits for no more than that. */
+/* How much one send is given: as much as a socket takes at once, so that what turns up meanwhile
+ * and is more urgent waits for no more than that. */
 #define PLAN_SIZE (256 * 1024)
 
 /* Plans frames of one message, from offset on; false: no room for more, or it may not leave. */
@@ -194,7 +195,7 @@ static bool plan_queue(const struct hark_writer *writer, struct hark_plan *plan,
         return true;
 }
 
-/* --- fairness ---------------------------------------------------------------------------------- */
+/* --- fairness --------------------------------------------------------------------------------- */
 
 /* Says something of all that was sent before it: who reads it has read that, too. */
 static bool is_behind_all(const struct hark_outgoing *outgoing)

@@ -201,9 +201,9 @@ static size_t take_payload(struct hark_reader *reader, const uint8_t *bytes, siz
 }
 
 /*
- * Header, name and extensions of a frame are there, in prefix_size bytes; body_size bytes behind the
- * header are at hand. A frame that lies there whole is done with at once; of another the payload is
- * still to come.
+ * Header, name and extensions of a frame are there, in prefix_size bytes; body_size bytes behind
+ * the header are at hand. A frame that lies there whole is done with at once; of another the
+ * payload is still to come.
  */
 static int begin_frame(struct hark_reader *reader, const uint8_t *body, size_t body_size,
                        size_t prefix_size, size_t *ret_taken, const char **ret_why)
@@ -239,8 +239,8 @@ static int ignore_frame(struct hark_reader *reader, const char **ret_why)
 }
 
 /*
- * Tries to begin a frame with the bytes at hand. Returns 0 with *ret_taken; 1: more bytes are needed
- * to begin; negative: as hark_reader_feed().
+ * Tries to begin a frame with the bytes at hand. Returns 0 with *ret_taken; 1: more bytes are
+ * needed to begin; negative: as hark_reader_feed().
  */
 static int parse_prefix(struct hark_reader *reader, const uint8_t *bytes, size_t size,
                         size_t *ret_taken, const char **ret_why)

@@ -46,8 +46,8 @@ struct hark_reader;
 
 struct hark_reader_ops {
         /*
-         * A message of total payload bytes begins with this frame. *ret_is_kept: whether to keep its
-         * bytes.
+         * A message of total payload bytes begins with this frame. *ret_is_kept: whether to keep
+         * its bytes.
          * 0; negative: it is a protocol error, *ret_why says which.
          */
         int (*begin)(struct hark_reader *reader, const struct hark_header *header,

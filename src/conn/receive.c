@@ -161,8 +161,8 @@ static bool may_be_too_large(const struct hark_header *header)
         return header->type == HARK_FRAME_REQUEST || header->type == HARK_FRAME_PUBLISH;
 }
 
-/* Answers that nobody awaits, too late or never asked for, are passed over: so what is kept of them is
- * as much as we have asked. */
+/* Answers that nobody awaits, too late or never asked for, are passed over: so what is kept of them
+ * is as much as we have asked. */
 static bool is_awaited(struct hark_conn *conn, const struct hark_header *header)
 {
         const struct hark_role *asker = &conn->asker;
@@ -295,9 +295,9 @@ static int begin_message(struct hark_reader *reader, const struct hark_header *h
 }
 
 /*
- * Notes the highest id, which a goaway names: in the circle of 2^32, and not simply the last one, because
- * the urgent overtake. false: our goaway has named another one already, so the other side knows that
- * this request is not handled, and drops it here.
+ * Notes the highest id, which a goaway names: in the circle of 2^32, and not simply the last one,
+ * because the urgent overtake. false: our goaway has named another one already, so the other side
+ * knows that this request is not handled, and drops it here.
  */
 static bool take_request_id(struct hark_conn *conn, const struct hark_received *received)
 {
@@ -384,7 +384,8 @@ static int feed(struct hark_conn *conn, size_t n, size_t target_size, const uint
         return r;
 }
 
-/* So many messages may wait for their turn; half of the requests that may be in flight at the most. */
+/* So many messages may wait for their turn; half of the requests that may be in flight at the
+ * most. */
 static uint32_t max_waiting(const struct hark_conn *conn)
 {
         uint32_t limit = conn->limits.calls_in_flight;
@@ -392,8 +393,8 @@ static uint32_t max_waiting(const struct hark_conn *conn)
         return limit > 2 * MAX_WAITING ? MAX_WAITING : (limit + 1) / 2;
 }
 
-/* What has been read can not be put back, and beyond the limit on requests it would have to be refused. So
- * one read takes no more of a stream than may come when almost as many wait as may. */
+/* What has been read can not be put back, and beyond the limit on requests it would have to be
+ * refused. So one read takes no more of a stream than may come when almost as many wait as may. */
 static size_t read_size(const struct hark_conn *conn)
 {
         size_t n_requests = conn->limits.calls_in_flight - max_waiting(conn);
@@ -426,7 +427,8 @@ int hark_conn_read_some(struct hark_conn *conn, size_t *n_read)
         *n_read += (size_t)n;
         if (feed(conn, (size_t)n, target_size, scratch) < 0)
                 return 0;
-        /* A stream that did not fill the buffer is empty; asking it again would cost a system call. */
+        /* A stream that did not fill the buffer is empty; asking it again would cost a system
+         * call. */
         return !is_stream || (size_t)n == target_size + size;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What goes out on a connection: whether it may be queued at all, and writing it to the port, before
- * the loop sleeps, in as few system calls as there is room for.
+ * What goes out on a connection: whether it may be queued at all, and writing it to the port,
+ * before the loop sleeps, in as few system calls as there is room for.
  */
 
 #include <assert.h>
@@ -42,8 +42,8 @@ static void tell_room(struct hark_conn *conn)
                 conn->answerer.ops->on_room(conn, conn->answerer.userdata);
 }
 
-/* Tells the port when a message begins to leave that is larger than what it takes at once, and when the
- * last of them has. */
+/* Tells the port when a message begins to leave that is larger than what it takes at once, and when
+ * the last of them has. */
 static void set_bulky(struct hark_conn *conn, bool is_bulky)
 {
         struct hark_port *port = conn->port;
@@ -236,8 +236,8 @@ int hark_conn_send_control(struct hark_conn *conn, const struct hark_send *send)
         return hark_conn_send_before(conn, send, NULL, NULL);
 }
 
-/* Without memory for the cancel the request goes on: the other side takes nothing else of its priority
- * before the rest of it. */
+/* Without memory for the cancel the request goes on: the other side takes nothing else of its
+ * priority before the rest of it. */
 int hark_conn_send_cancel(struct hark_conn *conn, const struct hark_send *cancel)
 {
         struct hark_writer *writer = &conn->writer;

@@ -36,7 +36,7 @@ static void drop_outgoing(struct hark_writer *writer, struct hark_outgoing *outg
         hark_outgoing_free(outgoing);
 }
 
-/* --- accounting -------------------------------------------------------------------------------- */
+/* --- accounting ------------------------------------------------------------------------------- */
 
 /* Bytes of a priority have left: each less urgent one that waits was passed, and itself has had its
  * share of those that passed it. Nobody saves up more than two turns. */

@@ -15,8 +15,8 @@
  * first next time.
  *
  * So that the urgent do not starve the others, a priority that was passed by so many bytes of more
- * urgent ones (HARK_PASSED_MAX) is due: it comes next, with one chunk. Only what shall be behind all that
- * was queued before it, such as a goodbye, waits for that.
+ * urgent ones (HARK_PASSED_MAX) is due: it comes next, with one chunk. Only what shall be behind
+ * all that was queued before it, such as a goodbye, waits for that.
  *
  * Pure but for memory: the writer plans and accounts, the connection sends.
  */
@@ -84,16 +84,16 @@ static inline bool hark_writer_is_empty(const struct hark_writer *writer)
 int hark_writer_queue(struct hark_writer *writer, const struct hark_send *send,
                       struct hark_outgoing **slot);
 
-/* The same, before one that is queued, of the same priority, and has not begun to leave; NULL: before
- * all others of its priority that have not. */
+/* The same, before one that is queued, of the same priority, and has not begun to leave; NULL:
+ * before all others of its priority that have not. */
 int hark_writer_queue_before(struct hark_writer *writer, const struct hark_send *send,
                              struct hark_outgoing *position, struct hark_outgoing **slot);
 
 /* Queues a message that was made before, behind the others of its priority. */
 void hark_writer_put(struct hark_writer *writer, struct hark_outgoing *outgoing);
 
-/* Offers each message of which nothing has left, in the order in which they would leave; those that are
- * taken are the taker's, slot and all, and the others stay. */
+/* Offers each message of which nothing has left, in the order in which they would leave; those that
+ * are taken are the taker's, slot and all, and the others stay. */
 void hark_writer_reclaim(struct hark_writer *writer,
                          bool (*take)(struct hark_outgoing *outgoing, void *userdata),
                          void *userdata);
@@ -121,9 +121,9 @@ bool hark_plan_is_bulky(const struct hark_plan *plan);
 void hark_writer_sent(struct hark_writer *writer, const struct hark_plan *plan, size_t n_bytes,
                       struct hark_send_budget *budget);
 
-/* Calls drop, with -EMSGSIZE or -EDQUOT, for every message whose payload is larger than message_size
- * or that has more than n_fds fds, and of which nothing has left: it has been taken out of its queue,
- * its slot is still set, and it is freed afterwards. */
+/* Calls drop, with -EMSGSIZE or -EDQUOT, for every message whose payload is larger than
+ * message_size or that has more than n_fds fds, and of which nothing has left: it has been taken
+ * out of its queue, its slot is still set, and it is freed afterwards. */
 void hark_writer_drop_unfit(struct hark_writer *writer, size_t message_size, unsigned n_fds,
                             void (*drop)(const struct hark_outgoing *outgoing, int error,
                                          void *userdata),

@@ -45,8 +45,8 @@ static void end_for_parent(struct hark_child *child, int reason)
         *alarm->is_over = true;
 }
 
-/* Waits for *is_over until the deadline, or the end of the parent of siblings (may be NULL). 0; -ETIMEDOUT;
- * -ECANCELED. */
+/* Waits for *is_over until the deadline, or the end of the parent of siblings (may be NULL). 0;
+ * -ETIMEDOUT; -ECANCELED. */
 static int wait_until(hark_client *client, bool *is_over, uint64_t deadline_ns,
                       struct hark_list *siblings)
 {
@@ -112,8 +112,8 @@ static void wait_for_call(hark_client *client, struct hark_pending_call *pending
         hark_wait_end(&wait);
         if (r == 0)
                 return;
-        /* Interrupted is interrupted, sent or not: who repeats what was never sent would go round in
-         * circles. */
+        /* Interrupted is interrupted, sent or not: who repeats what was never sent would go round
+         * in circles. */
         hark_calls_cancel(&client->calls, pending);
         pending->result = r;
 }

@@ -3,8 +3,8 @@
 #define HARK_ENDPOINT_CLIENT_H
 
 /*
- * The end that asks: a connection's asker role, its calls and its subscriptions, and what outlives a
- * connection.
+ * The end that asks: a connection's asker role, its calls and its subscriptions, and what outlives
+ * a connection.
  *
  *         CONNECTING --open--> CONNECTED --lost--> RETRYING --open--> CONNECTED ...
  *             |                    |                  |
@@ -22,8 +22,8 @@
  * A client either makes its connections (hark_connect()), or asks over one that a peer has
  * (hark_peer_client()), and has no other then.
  *
- * n_users counts the user's references. The last one closes, and queues a callback behind all that is
- * still to be told, which frees the memory.
+ * n_users counts the user's references. The last one closes, and queues a callback behind all that
+ * is still to be told, which frees the memory.
  */
 
 #include <hark/client.h>

@@ -5,14 +5,14 @@
  *
  *         round:  candidate 0 --failed--> candidate 1 --failed--> ... --> delay --> round
  *
- * The delay doubles from retry_min_ms to retry_max_ms, each time shortened at random by up to a half,
- * so that the clients of one server do not come back all at once. It starts anew when a connection has
- * stood for longer than the delay that led to it: so who is admitted and thrown out again, over and
- * over, goes on as slowly as who is refused.
+ * The delay doubles from retry_min_ms to retry_max_ms, each time shortened at random by up to a
+ * half, so that the clients of one server do not come back all at once. It starts anew when a
+ * connection has stood for longer than the delay that led to it: so who is admitted and thrown out
+ * again, over and over, goes on as slowly as who is refused.
  *
- * Where the kernel can tell that somebody comes, the client waits to be told, and tries only now and
- * then by itself: nothing wakes up for nothing. Who has come but does not answer yet is tried again with the
- * delays above, as long as they grow.
+ * Where the kernel can tell that somebody comes, the client waits to be told, and tries only now
+ * and then by itself: nothing wakes up for nothing. Who has come but does not answer yet is tried
+ * again with the delays above, as long as they grow.
  *
  * A candidate that refuses for good is not tried again; see is_for_good().
  */
@@ -31,7 +31,7 @@
 /* While it is waited to be told: what the watch may have missed is found so late. */
 #define SELDOM_NS (30 * 1000000000ull)
 
-/* --- one attempt ------------------------------------------------------------------------------- */
+/* --- one attempt ------------------------------------------------------------------------------ */
 
 static int serve_back(hark_client *client, struct hark_conn *conn, const char *address)
 {
@@ -61,8 +61,8 @@ static struct hark_conn_params conn_params(const hark_client *client)
         return params;
 }
 
-/* What is asked before the first answer is known leaves at once, unless there may be another attempt:
- * then it should not be lost with this one. */
+/* What is asked before the first answer is known leaves at once, unless there may be another
+ * attempt: then it should not be lost with this one. */
 static bool is_only_attempt(const hark_client *client)
 {
         const struct hark_attempts *attempts = &client->attempts;
@@ -88,10 +88,10 @@ static int start_conn(hark_client *client, const struct hark_address *address)
         return r;
 }
 
-/* --- rounds ------------------------------------------------------------------------------------ */
+/* --- rounds ----------------------------------------------------------------------------------- */
 
-/* Whoever is there does not want us, is not to be trusted, or does not speak hark; or there cannot be
- * anybody. Asking again would not change it. */
+/* Whoever is there does not want us, is not to be trusted, or does not speak hark; or there cannot
+ * be anybody. Asking again would not change it. */
 static bool is_for_good(int reason)
 {
         return reason == -EACCES || reason == -EPERM || reason == -EPROTO || reason == -EINVAL ||
@@ -162,7 +162,7 @@ static void start_round(struct hark_attempts *attempts, size_t first)
         attempts->is_told = true;
 }
 
-/* --- when -------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 static uint32_t random_number(void)
 {
@@ -198,7 +198,8 @@ static void schedule(hark_client *client, uint64_t delay_ns)
 
 static void on_arrival(struct hark_watch *watch);
 
-/* Before the next attempt: who comes after that is told of. Without a watch there are the delays. */
+/* Before the next attempt: who comes after that is told of. Without a watch there are the
+ * delays. */
 static void start_watches(hark_client *client)
 {
         struct hark_attempts *attempts = &client->attempts;
@@ -398,7 +399,8 @@ static int add_candidate(struct hark_attempts *attempts, const char *text)
         candidate->address = address;
         if (!address->transport->connect)
                 return -EOPNOTSUPP;
-        /* Once for all attempts, and not in the middle of a loop. A failure shows when it is tried. */
+        /* Once for all attempts, and not in the middle of a loop. A failure shows when it is
+         * tried. */
         if (address->transport->resolve)
                 candidate->fault = address->transport->resolve(address);
         return candidate->fault == -ENOMEM ? -ENOMEM : 0;

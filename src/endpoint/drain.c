@@ -21,7 +21,7 @@ static hark_peer *peer_of(struct hark_list *link)
         return hark_container_of(link, struct hark_peer, link);
 }
 
-/* --- one peer ---------------------------------------------------------------------------------- */
+/* --- one peer --------------------------------------------------------------------------------- */
 
 void hark_drain_await_asked(hark_peer *peer)
 {
@@ -76,7 +76,7 @@ static bool is_drained(hark_peer *peer)
         return is_ours || !peer->conn;
 }
 
-/* --- all of them ------------------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------------------------------ */
 
 static void end_drain(hark_server *server, int result)
 {

@@ -9,9 +9,9 @@
  *                                              |-----time is over----------------> told -ETIMEDOUT
  *                                              `-----the server is let go of-----> told -ECANCELED
  *
- * Each peer is sent a goodbye, and closed when it has nothing left: no request that is not answered,
- * no publication that waits, no call that it has been asked, no output. A connection that this process
- * made (a client that serves) is not the server's to close, unless time is over.
+ * Each peer is sent a goodbye, and closed when it has nothing left: no request that is not
+ * answered, no publication that waits, no call that it has been asked, no output. A connection that
+ * this process made (a client that serves) is not the server's to close, unless time is over.
  */
 
 #include <hark/server.h>

@@ -51,7 +51,7 @@ static bool is_id_taken(const hark_peer *peer, const struct hark_header *header)
         }
 }
 
-/* --- who --------------------------------------------------------------------------------------- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 /* Without memory for them, it is in none. */
 static void ask_for_groups(hark_peer *peer)
@@ -78,7 +78,7 @@ static struct hark_subject subject_of(hark_peer *peer)
         };
 }
 
-/* --- reports ----------------------------------------------------------------------------------- */
+/* --- reports ---------------------------------------------------------------------------------- */
 
 static bool is_reported(const struct hark_guard *guard, uint64_t hash)
 {
@@ -88,7 +88,8 @@ static bool is_reported(const struct hark_guard *guard, uint64_t hash)
         return false;
 }
 
-/* Whether this is to be reported: not if it was, nor past the bound, nor where that cannot be noted. */
+/* Whether this is to be reported: not if it was, nor past the bound, nor where that cannot be
+ * noted. */
 static bool note_report(hark_peer *peer, const struct hark_wish *wish)
 {
         struct hark_guard *guard = &peer->guard;
@@ -117,7 +118,7 @@ static void report(hark_peer *peer, const struct hark_wish *wish, const char *te
                          hark_peer_name(peer));
 }
 
-/* --- refusing ---------------------------------------------------------------------------------- */
+/* --- refusing --------------------------------------------------------------------------------- */
 
 static void refuse(hark_peer *peer, struct hark_received *received, int status, const char *text)
 {

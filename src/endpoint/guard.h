@@ -6,11 +6,11 @@
  * Holds one peer to its server's rules, in the gathering phase: what is refused costs no handler's
  * turn, and no memory.
  *
- * Nobody may publish what begins with "hark.", whatever the rules say: who reads that shall know that the
- * library said it.
+ * Nobody may publish what begins with "hark.", whatever the rules say: who reads that shall know
+ * that the library said it.
  *
- * Where rules only report, what they would refuse is logged once for each name of each peer, up to a
- * bound, and passes.
+ * Where rules only report, what they would refuse is logged once for each name of each peer, up to
+ * a bound, and passes.
  */
 
 #include <hark/server.h>
@@ -28,8 +28,8 @@ struct hark_guard {
 
 void hark_guard_done(struct hark_guard *guard);
 
-/* Something has come. Whether it is refused: then it has been, and nothing is left of it to be dealt
- * with. */
+/* Something has come. Whether it is refused: then it has been, and nothing is left of it to be
+ * dealt with. */
 bool hark_guard_refuses(hark_peer *peer, struct hark_received *received);
 
 #endif

@@ -60,8 +60,8 @@ static void refuse_for(hark_peer *peer, const struct publication *publication, i
         refuse_publication(peer, message, publication->id, HARK_RESOURCE_EXHAUSTED, text);
 }
 
-/* on_publication may have taken fds out of the message, or shown the publisher out, whose values have
- * ended then. */
+/* on_publication may have taken fds out of the message, or shown the publisher out, whose values
+ * have ended then. */
 static int publish(hark_peer *peer, const hark_message *message)
 {
         struct hark_payload payload = hark_message_payload(message);

@@ -28,7 +28,7 @@ struct parser {
         size_t why_size;
 };
 
-/* --- words ------------------------------------------------------------------------------------- */
+/* --- words ------------------------------------------------------------------------------------ */
 
 /* Whether there is one more, behind *text. */
 static bool next_word(const char **text, struct word *ret_word)
@@ -69,7 +69,7 @@ static bool has_key(const struct word *word, const char *key, struct word *ret_v
         return true;
 }
 
-/* --- verbs and filter -------------------------------------------------------------------------- */
+/* --- verbs and filter ------------------------------------------------------------------------- */
 
 /* 0: it is none. */
 static unsigned find_verb(const struct word *word)
@@ -132,7 +132,7 @@ static int parse_filter(struct parser *parser, const char **text)
         return 0;
 }
 
-/* --- who --------------------------------------------------------------------------------------- */
+/* --- who -------------------------------------------------------------------------------------- */
 
 static int complain_of_name(const struct parser *parser, bool is_user, const struct word *name,
                             int error)
@@ -206,7 +206,7 @@ static int parse_who(struct parser *parser, const char **text)
                                      "who: is missing; expected uid=, gid=, self or anyone");
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 /* Has room for as many who as there are words. */
 static struct hark_rule *new_rule(const char *text)

@@ -8,8 +8,8 @@
  *         call,subscribe  clock.>  uid=1000 gid=video self
  *         `--- verbs ---'  filter  `------- who ---------'
  *
- * Words are separated by spaces. Users and groups are looked up when the rule is made, and so is who
- * `self` is: a rule means the same as long as it stands.
+ * Words are separated by spaces. Users and groups are looked up when the rule is made, and so is
+ * who `self` is: a rule means the same as long as it stands.
  */
 
 #include <stdbool.h>

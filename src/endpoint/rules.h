@@ -43,8 +43,8 @@ int hark_rules_add(struct hark_rules *rules, const char *text);
 
 bool hark_rules_are_empty(const struct hark_rules *rules);
 
-/* Whether it is allowed. If not, *ret_nearest is the most specific rule for such wishes, which is not
- * for this user; NULL: there is none. */
+/* Whether it is allowed. If not, *ret_nearest is the most specific rule for such wishes, which is
+ * not for this user; NULL: there is none. */
 bool hark_rules_allow(const struct hark_rules *rules, const struct hark_wish *wish,
                       const struct hark_rule **ret_nearest);
 

@@ -54,7 +54,8 @@ static void on_port(struct hark_listener *listener, struct hark_port *port)
         const struct hark_log *log = hark_loop_log(accepting->server->loop);
         int r;
 
-        /* The other limits are told when it has said hello; this one is against those who do not. */
+        /* The other limits are told when it has said hello; this one is against those who do
+         * not. */
         if (accepting->n_half_open >= accepting->server->params.half_open) {
                 hark_log(log, LOG_WARNING, "%s: refused a connection: limit of half_open reached",
                          listener->address);

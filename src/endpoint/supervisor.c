@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Word to the service manager, sd_notify(3): one datagram to the UNIX socket that NOTIFY_SOCKET names,
- * by its path or, with an @ in front, its abstract name.
+ * Word to the service manager, sd_notify(3): one datagram to the UNIX socket that NOTIFY_SOCKET
+ * names, by its path or, with an @ in front, its abstract name.
  */
 
 #include <errno.h>

@@ -69,8 +69,8 @@ struct hark_timer {
         hark_timer_fn *on_due;
 };
 
-/* Starts, or starts anew. HARK_NEVER stops. on_due runs once, in the gathering phase, with the timer
- * stopped; it may start it again, for later than now, and may free what holds it. */
+/* Starts, or starts anew. HARK_NEVER stops. on_due runs once, in the gathering phase, with the
+ * timer stopped; it may start it again, for later than now, and may free what holds it. */
 void hark_timer_start(hark_loop *loop, struct hark_timer *timer, uint64_t due_ns,
                       hark_timer_fn *on_due);
 
@@ -82,7 +82,7 @@ static inline bool hark_timer_is_running(const struct hark_timer *timer)
         return timer->loop != NULL;
 }
 
-/* --- tasks: callbacks and chores --------------------------------------------------------------- */
+/* --- tasks: callbacks and chores -------------------------------------------------------------- */
 
 struct hark_task;
 typedef void hark_task_fn(struct hark_task *task);
@@ -106,8 +106,8 @@ static inline bool hark_task_is_queued(const struct hark_task *task)
 /* Takes it out of its queue, if it is in one. */
 void hark_task_cancel(struct hark_task *task);
 
-/* Queues a callback: run from the loop, those of one priority in order, each out of the queue before
- * it runs, so that it may free itself. Does nothing if it is queued already. */
+/* Queues a callback: run from the loop, those of one priority in order, each out of the queue
+ * before it runs, so that it may free itself. Does nothing if it is queued already. */
 void hark_loop_queue_callback(hark_loop *loop, struct hark_task *task);
 
 /* Queues a callback behind all that are queued now, whatever their priority: what an object is told
@@ -148,8 +148,8 @@ void hark_loop_leave(hark_loop *loop);
 struct hark_poll {
         int spin_us; /* how long at the most; 0: do not */
         /* Reads where the answer will most likely come from, which is one system call less than to
-         * ask the epoll first. Returns whether anything was there. NULL: only the epoll is asked. It
-         * is asked in between in any case, so that all others have their turn. */
+         * ask the epoll first. Returns whether anything was there. NULL: only the epoll is asked.
+         * It is asked in between in any case, so that all others have their turn. */
         bool (*look)(void *userdata);
         void *userdata;
 };

@@ -10,9 +10,9 @@
  *                                 \
  *                                  `-- owner closes --> closing --> run, before any other
  *
- * A turn runs nothing that was queued after it began, so that callbacks which queue callbacks do not
- * keep the loop from its descriptors; and is short, so that what comes in meanwhile and is more urgent
- * need not wait for long.
+ * A turn runs nothing that was queued after it began, so that callbacks which queue callbacks do
+ * not keep the loop from its descriptors; and is short, so that what comes in meanwhile and is more
+ * urgent need not wait for long.
  */
 
 #include <assert.h>
@@ -82,7 +82,7 @@ static void run_closing(hark_loop *loop)
         }
 }
 
-/* --- turns ------------------------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------------------------------ */
 
 /* How many callbacks a turn may still run, and the number of the last one that it may. */
 struct turn {

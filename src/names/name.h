@@ -22,9 +22,9 @@ bool hark_filter_is_valid(const char *filter, size_t size);
 bool hark_name_is_reserved(const char *name, size_t size);
 
 /*
- * Whether wide matches every name that narrow matches; both are valid filters. A `*` or `>` of narrow
- * stands for tokens without number, so no words of wide ever add up to it. That names have a greatest
- * size is left out of account: where only that would make it so, the answer is no.
+ * Whether wide matches every name that narrow matches; both are valid filters. A `*` or `>` of
+ * narrow stands for tokens without number, so no words of wide ever add up to it. That names have a
+ * greatest size is left out of account: where only that would make it so, the answer is no.
  */
 bool hark_filter_covers(const char *wide, size_t wide_size, const char *narrow, size_t narrow_size);
 

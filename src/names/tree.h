@@ -37,10 +37,10 @@ int hark_tree_add(struct hark_tree *tree, struct hark_tree_entry *entry, const c
 /* Takes one that is in no tree, too; nodes that hold nothing any more go. */
 void hark_tree_remove(struct hark_tree *tree, struct hark_tree_entry *entry);
 
-/* Calls visit for every entry whose filter matches name (valid), the most specific filter first (see
- * hark_tree_best()), until one returns false; visit must not change the tree. name may be a filter,
- * too: then for every entry whose filter covers it (hark_filter_covers()). Returns whether it walked
- * to the end. */
+/* Calls visit for every entry whose filter matches name (valid), the most specific filter first
+ * (see hark_tree_best()), until one returns false; visit must not change the tree. name may be a
+ * filter, too: then for every entry whose filter covers it (hark_filter_covers()). Returns whether
+ * it walked to the end. */
 bool hark_tree_visit(const struct hark_tree *tree, const char *name, size_t size,
                      bool (*visit)(struct hark_tree_entry *entry, void *userdata), void *userdata);
 

@@ -6,15 +6,16 @@
  * A connection as a channel: what one peer has subscribed to, and what waits for it.
  *
  * Every subscription may have so many messages and bytes waiting in the connection's queue. What
- * happens beyond that its policy says. Mostly its oldest are dropped, and in their place in the queue
- * stands a gap that says how many:
+ * happens beyond that its policy says. Mostly its oldest are dropped, and in their place in the
+ * queue stands a gap that says how many:
  *
  *         queue   n7 n8 n9            n10 comes, three may wait
  *                 gap(7) n8 n9 n10    n11 comes
  *                 gap(7-8) n9 n10 n11
  *
- * So the subscriber is told of what it lost before the next notification, and numbers delivered plus
- * numbers lost are all that matched. There are never more gaps than notifications that wait, and one.
+ * So the subscriber is told of what it lost before the next notification, and numbers delivered
+ * plus numbers lost are all that matched. There are never more gaps than notifications that wait,
+ * and one.
  *
  *         drop oldest    as above: one gap at most
  *         drop newest    what comes is lost, and the gap stands behind what waits: n7 n8 gap(9) n10 gap(11)

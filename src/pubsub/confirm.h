@@ -5,8 +5,8 @@
 /*
  * How a member of a group confirms what it has dealt with, at the subscriber's side.
  *
- * An ack for which there is no memory leaves with the next one: the publisher gives a member no more
- * than HARK_GROUP_WINDOW to confirm, so there are no more to remember.
+ * An ack for which there is no memory leaves with the next one: the publisher gives a member no
+ * more than HARK_GROUP_WINDOW to confirm, so there are no more to remember.
  */
 
 #include "conn/conn.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a subscription's user is told: each notification and each gap is a callback of its own in the
- * loop's queue, in the order they came.
+ * What a subscription's user is told: each notification and each gap is a callback of its own in
+ * the loop's queue, in the order they came.
  */
 
 #include <stdlib.h>
@@ -75,8 +75,9 @@ static void free_delivery(struct hark_delivery *delivery)
 }
 
 /*
- * A member that unsubscribes in its callback leaves when that has returned and is confirmed: else what
- * it has dealt with would go to another. The delivery goes first, so that there is a block for the ack.
+ * A member that unsubscribes in its callback leaves when that has returned and is confirmed: else
+ * what it has dealt with would go to another. The delivery goes first, so that there is a block for
+ * the ack.
  */
 static void tell_member(struct hark_subscription *subscription, struct hark_delivery *delivery)
 {

@@ -8,7 +8,7 @@
 #include "pubsub/group_queue.h"
 #include "pubsub/topics.h"
 
-/* --- waiting ----------------------------------------------------------------------------------- */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 /* Anew when members have come or gone since, and something waits. */
 static void measure(struct hark_group *group)
@@ -66,7 +66,7 @@ void hark_group_keep(struct hark_group_queue *queue, struct hark_group_item *ite
         hark_group_queue_add(queue, item);
 }
 
-/* --- giving ------------------------------------------------------------------------------------ */
+/* --- giving ----------------------------------------------------------------------------------- */
 
 static bool has_room(const struct hark_group_member *member)
 {
@@ -215,7 +215,7 @@ void hark_group_serve(struct hark_group_member *member)
         }
 }
 
-/* --- publishing ---------------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 void hark_group_meet(struct hark_group_member *member, const struct hark_publication *publication)
 {
@@ -274,7 +274,7 @@ void hark_groups_publish(struct hark_groups *groups, const struct hark_publicati
         }
 }
 
-/* --- confirming ---------------------------------------------------------------------------------- */
+/* --- confirming ------------------------------------------------------------------------------- */
 
 void hark_group_take_from(struct hark_group_member *member, struct hark_group_item *item)
 {

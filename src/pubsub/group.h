@@ -14,13 +14,13 @@
  *
  * It is given to the member that has the fewest to confirm, in turns where several have as few. A
  * member has room while it has less than HARK_GROUP_WINDOW of them, and less bytes than its queue's
- * max_size. What finds no room waits; what comes back from a member that ended waits in front of all
- * others of its priority. The most urgent is given first, within a priority the oldest.
+ * max_size. What finds no room waits; what comes back from a member that ended waits in front of
+ * all others of its priority. The most urgent is given first, within a priority the oldest.
  *
- * What waits is bounded by the largest queue that a member asked for, and one member's window at least; and
- * in any case by the memory that a member's connection may cost. Beyond that the oldest goes, of those
- * that no member has had while there are any. It is told as lost to the member that gets the next one, in
- * front of that.
+ * What waits is bounded by the largest queue that a member asked for, and one member's window at
+ * least; and in any case by the memory that a member's connection may cost. Beyond that the oldest
+ * goes, of those that no member has had while there are any. It is told as lost to the member that
+ * gets the next one, in front of that.
  *
  * Who decides is here; what a member's connection does is behind struct hark_group_member_ops, in
  * member.c.
@@ -43,7 +43,8 @@ struct hark_groups {
         struct hark_tree *by_name;
         struct hark_list met; /* those that the current publication matches */
         bool is_closing;      /* nobody is given anything any more */
-        /* A publication that no member has confirmed, nor ever will. Called from the loop's callbacks.
+        /* A publication that no member has confirmed, nor ever will. Called from the loop's
+         * callbacks.
          * NULL: it is counted in the log. */
         void (*on_unconfirmed)(const char *group, const char *topic, hark_message *message,
                                void *userdata);
@@ -114,8 +115,8 @@ struct hark_group_member_ops {
         /* Whether it takes a message of so many bytes and fds: 0; -EAGAIN, -ENOTCONN: not now; else
          * never. */
         int (*check)(struct hark_group_member *member, size_t size, unsigned n_fds);
-        /* Gives it an item, behind word of what is lost; sets the item's sequence, frame and gap. 0, or
-         * negative: nothing has happened. */
+        /* Gives it an item, behind word of what is lost; sets the item's sequence, frame and gap.
+         * 0, or negative: nothing has happened. */
         int (*give)(struct hark_group_member *member, struct hark_group_item *item,
                     const struct hark_group_loss *loss);
         /* Takes back frame and gap of an item, where they are still set. */
@@ -162,27 +163,28 @@ void hark_groups_close(struct hark_groups *groups);
 int hark_group_join(struct hark_groups *groups, struct hark_group_member *member, const char *name,
                     size_t size);
 
-/* Takes a member out of its group; what it has not confirmed stays with it until it is handed on. So
- * several that end together are given nothing of each other's. */
+/* Takes a member out of its group; what it has not confirmed stays with it until it is handed on.
+ * So several that end together are given nothing of each other's. */
 void hark_group_leave(struct hark_group_member *member);
-/* Hands on what a member that left had not confirmed; the last one tells the publisher. Once for each. */
+/* Hands on what a member that left had not confirmed; the last one tells the publisher. Once for
+ * each. */
 void hark_group_hand_on(struct hark_group_member *member);
 
 /* The publication matches this member's filter. */
 void hark_group_meet(struct hark_group_member *member, const struct hark_publication *publication);
-/* It has met all that it matches: gives it to one member of each group. message: the publication's; may
- * be NULL, if there was no memory for one. */
+/* It has met all that it matches: gives it to one member of each group. message: the publication's;
+ * may be NULL, if there was no memory for one. */
 void hark_groups_publish(struct hark_groups *groups, const struct hark_publication *publication);
 
-/* The member has dealt with what has this number; only the low half counts. false: it has not been sent
- * it, or has confirmed it before. */
+/* The member has dealt with what has this number; only the low half counts. false: it has not been
+ * sent it, or has confirmed it before. */
 bool hark_group_confirm(struct hark_group_member *member, uint32_t sequence);
 
 /* Gives the member of what waits, as far as it has room. */
 void hark_group_serve(struct hark_group_member *member);
 
-/* Whether anything waits that this member takes. What only one that has gone would have taken waits as
- * well, until another such comes, or the group ends. */
+/* Whether anything waits that this member takes. What only one that has gone would have taken waits
+ * as well, until another such comes, or the group ends. */
 bool hark_group_has_for(struct hark_group_member *member);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a group keeps: made when it is published, freed when it is confirmed, and told of when it never
- * will be. See group.h.
+ * What a group keeps: made when it is published, freed when it is confirmed, and told of when it
+ * never will be. See group.h.
  */
 
 #include <errno.h>
@@ -21,7 +21,7 @@ void hark_group_item_free(struct hark_group_item *item)
         hark_group_unref(group);
 }
 
-/* --- unconfirmed ------------------------------------------------------------------------------- */
+/* --- unconfirmed ------------------------------------------------------------------------------ */
 
 static void run_unconfirmed(struct hark_task *task)
 {
@@ -66,7 +66,7 @@ void hark_group_item_give_up(struct hark_group_item *item)
         hark_group_item_free(item);
 }
 
-/* --- what is dropped --------------------------------------------------------------------------- */
+/* --- what is dropped -------------------------------------------------------------------------- */
 
 static void add_loss(struct hark_group_loss *loss, const char *topic, size_t topic_size,
                      uint32_t reason)
@@ -93,7 +93,7 @@ void hark_group_lose(struct hark_group *group, const struct hark_publication *pu
         note_unconfirmed(group);
 }
 
-/* --- the beginning ----------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 struct hark_group_item *hark_group_item_new(struct hark_group *group,
                                             const struct hark_publication *publication)

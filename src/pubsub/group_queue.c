@@ -48,8 +48,8 @@ static void merge(struct hark_list *into, struct hark_list *from)
         }
 }
 
-/* Runs of 1, 2, 4, ... items, each the sum of two of the size before, so that no item is merged more often
- * than there are sizes. */
+/* Runs of 1, 2, 4, ... items, each the sum of two of the size before, so that no item is merged
+ * more often than there are sizes. */
 static void sort(struct hark_list *items)
 {
         struct hark_list runs[32], *link;

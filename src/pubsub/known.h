@@ -3,8 +3,8 @@
 #define HARK_PUBSUB_KNOWN_H
 
 /*
- * The topics of whose values one subscription has been told, by name. With them it finds out, on each
- * connection (an epoch) anew,
+ * The topics of whose values one subscription has been told, by name. With them it finds out, on
+ * each connection (an epoch) anew,
  *
  *         which current value a change has overtaken, and so is old: it is passed over;
  *         which values are no more, because nobody speaks of them: they are withdrawn.
@@ -55,7 +55,8 @@ int hark_known_note(struct hark_known *known, const char *name, size_t size,
 /* The user is told of a change, or of its end. */
 void hark_known_tell(struct hark_known *known, const char *name);
 
-/* Whether the topic's current value is old, because a change or its end has been told in this epoch. */
+/* Whether the topic's current value is old, because a change or its end has been told in this
+ * epoch. */
 bool hark_known_is_overtaken(const struct hark_known *known, const char *name);
 
 /* Whether nobody has spoken of it in this epoch: its value is no more. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a subscriber lost, and the gap that tells it: a frame in the place of the first that it counts.
- * See channel.h.
+ * What a subscriber lost, and the gap that tells it: a frame in the place of the first that it
+ * counts. See channel.h.
  */
 
 #include <string.h>
 
 #include "pubsub/subscriber.h"
 
-/* Whether what is lost now needs a gap of its own: the last one has left; or it stands among what waits,
- * and what is lost comes behind that. */
+/* Whether what is lost now needs a gap of its own: the last one has left; or it stands among what
+ * waits, and what is lost comes behind that. */
 static bool is_closed(const struct hark_conn_subscriber *subscriber)
 {
         const struct hark_loss *loss = &subscriber->loss;
@@ -51,8 +51,8 @@ static void rewrite_gap(struct hark_outgoing *outgoing, const uint8_t bytes[HARK
 /*
  * Queues the frame that tells the loss: where the last such frame stood, or where the lost
  * notification (position) stands, whichever comes first; else behind everything. If there is no
- * memory for it, the last one tells it in its own place and by its own name; if there is none, the next
- * notification tries again.
+ * memory for it, the last one tells it in its own place and by its own name; if there is none, the
+ * next notification tries again.
  */
 static void queue_gap(struct hark_conn_subscriber *subscriber, struct hark_outgoing *position)
 {

@@ -39,7 +39,7 @@ static struct member *find(const struct hark_members *members, uint32_t id)
         return node ? hark_container_of(node, struct member, node) : NULL;
 }
 
-/* --- what its group has it do ------------------------------------------------------------------ */
+/* --- what its group has it do ----------------------------------------------------------------- */
 
 static int check(struct hark_group_member *in_group, size_t size, unsigned n_fds)
 {
@@ -121,7 +121,7 @@ static const struct hark_group_member_ops member_ops = {
         .take_back = take_back,
 };
 
-/* --- as a channel ------------------------------------------------------------------------------ */
+/* --- as a channel ----------------------------------------------------------------------------- */
 
 static void deliver(struct hark_subscriber *subscriber, const struct hark_publication *publication)
 {
@@ -133,7 +133,7 @@ static void deliver(struct hark_subscriber *subscriber, const struct hark_public
 
 static const struct hark_channel_ops channel_ops = {.deliver = deliver};
 
-/* --- coming and going -------------------------------------------------------------------------- */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 static struct member *new_member(struct hark_members *members, const struct hark_received *received,
                                  const struct hark_queue *queue)

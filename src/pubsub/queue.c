@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What waits for one subscriber in its connection's queue: room is made as its policy says, and that the
- * queue is above half is counted, for publishers who pace themselves. See channel.h.
+ * What waits for one subscriber in its connection's queue: room is made as its policy says, and
+ * that the queue is above half is counted, for publishers who pace themselves. See channel.h.
  */
 
 #include <errno.h>
@@ -84,7 +84,8 @@ static void drop_oldest(struct hark_conn_subscriber *subscriber)
                                            struct hark_outgoing, group_link));
 }
 
-/* Two topics of one hash, which nobody can prepare who does not know the key, would count as one. */
+/* Two topics of one hash, which nobody can prepare who does not know the key, would count as
+ * one. */
 static uint64_t topic_key(const struct hark_conn_subscriber *subscriber,
                           const struct hark_publication *publication)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The publisher's news of what subscribers lost: one callback for all that one subscription has lost
- * since the last, so that a slow one costs little however much it loses.
+ * The publisher's news of what subscribers lost: one callback for all that one subscription has
+ * lost since the last, so that a slow one costs little however much it loses.
  */
 
 #include <string.h>

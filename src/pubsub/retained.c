@@ -25,7 +25,7 @@ static size_t cost_of(const struct hark_retained_value *value)
         return hark_conn_cost(value->message->size);
 }
 
-/* --- values ------------------------------------------------------------------------------------ */
+/* --- values ----------------------------------------------------------------------------------- */
 
 int hark_retained_init(struct hark_retained *retained, struct hark_message_pools *messages)
 {
@@ -154,7 +154,7 @@ void hark_retained_remove(struct hark_retained *retained, struct hark_retained_v
         free(value);
 }
 
-/* --- walks --------------------------------------------------------------------------------------- */
+/* --- walks ------------------------------------------------------------------------------------ */
 
 void hark_retained_walk_begin(const struct hark_retained *retained, struct hark_retained_walk *walk)
 {

@@ -60,7 +60,8 @@ struct hark_lost {
         uint32_t reason; /* an errno */
 };
 
-/* Counts it, and sees to it that both ends are told. position: where it waits, NULL: nowhere yet. */
+/* Counts it, and sees to it that both ends are told. position: where it waits, NULL: nowhere
+ * yet. */
 void hark_subscriber_lose(struct hark_conn_subscriber *subscriber, const struct hark_lost *lost,
                           struct hark_outgoing *position);
 

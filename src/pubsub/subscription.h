@@ -3,8 +3,8 @@
 #define HARK_PUBSUB_SUBSCRIPTION_H
 
 /*
- * The inside of a subscription, for subscriptions.c, which has its life, wishes.c, which asks for it, and
- * delivery.c, which tells its user.
+ * The inside of a subscription, for subscriptions.c, which has its life, wishes.c, which asks for
+ * it, and delivery.c, which tells its user.
  */
 
 #include "pubsub/confirm.h"
@@ -64,8 +64,8 @@ int hark_subscription_ask(const struct hark_subscription *subscription, bool is_
 bool hark_subscription_deliver(struct hark_subscription *subscription, uint64_t sequence,
                                struct hark_received *received);
 
-/* Queues a gap, or lets the one that is queued last grow. If there is no memory even for this, it is owed,
- * and told with what comes next. */
+/* Queues a gap, or lets the one that is queued last grow. If there is no memory even for this, it
+ * is owed, and told with what comes next. */
 void hark_subscription_report(struct hark_subscription *subscription, const struct hark_loss *loss);
 
 /* The same, of a gap that ends the count of a connection: told behind all that came. */
@@ -81,8 +81,8 @@ bool hark_subscription_tell_owed(struct hark_subscription *subscription);
 void hark_subscription_tell(struct hark_subscription *subscription,
                             const struct hark_notification *notification);
 
-/* What has been told, or is reported as lost, goes to no other member of the group. Does nothing on a
- * connection of before. */
+/* What has been told, or is reported as lost, goes to no other member of the group. Does nothing on
+ * a connection of before. */
 void hark_subscription_confirm(struct hark_subscription *subscription, struct hark_conn *conn,
                                uint64_t sequence, uint8_t priority);
 

@@ -19,7 +19,7 @@ static uint64_t widen(uint64_t highest, uint32_t low)
         return highest + (uint64_t)(int64_t)(int32_t)(low - (uint32_t)highest);
 }
 
-/* --- what comes ---------------------------------------------------------------------------------- */
+/* --- what comes ------------------------------------------------------------------------------- */
 
 static void drop(struct hark_subscriptions *subscriptions, struct hark_received *received)
 {
@@ -179,7 +179,7 @@ static void take_value_or_notification(struct hark_subscription *subscription,
                 end_overrun(subscription, r);
 }
 
-/* --- the beginning -------------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 static void run_away(struct hark_task *task);
 
@@ -281,8 +281,8 @@ static void run_away(struct hark_task *task)
         hark_subscription_unref(subscription);
 }
 
-/* It is not subscribed anew before all that came on this connection has been told: so what comes on the
- * next one can not overtake it, whatever its priority. */
+/* It is not subscribed anew before all that came on this connection has been told: so what comes on
+ * the next one can not overtake it, whatever its priority. */
 static void begin_away(struct hark_subscription *subscription)
 {
         subscription->is_standing = false;
@@ -300,8 +300,8 @@ static struct hark_loss rest_of(const struct hark_subscription *subscription, in
         };
 }
 
-/* What is missed until it stands again, nobody can count. After a goodbye that is told only then: if it
- * never does, nothing was. */
+/* What is missed until it stands again, nobody can count. After a goodbye that is told only then:
+ * if it never does, nothing was. */
 static void suspend(struct hark_subscription *subscription, int reason)
 {
         struct hark_loss rest = rest_of(subscription, reason);

@@ -15,11 +15,11 @@
  * The id stays the same on every connection; the numbers begin at 1 on each.
  *
  * Every notification carries the number that its publisher counted for this subscription. The
- * publisher reports what its queue had to drop; what our own limit on received bytes makes us drop is
- * reported here. So delivered and reported add up to what matched.
+ * publisher reports what its queue had to drop; what our own limit on received bytes makes us drop
+ * is reported here. So delivered and reported add up to what matched.
  *
- * Each notification and gap is a callback of its own in the loop's queue, so that the order in which
- * messages came holds across calls and notifications.
+ * Each notification and gap is a callback of its own in the loop's queue, so that the order in
+ * which messages came holds across calls and notifications.
  */
 
 #include <hark/client.h>
@@ -56,8 +56,8 @@ int hark_subscriptions_remove(struct hark_subscriptions *subscriptions, uint64_t
 void hark_subscriptions_take(struct hark_subscriptions *subscriptions,
                              struct hark_received *received);
 
-/* Ends all: -ECANCELED by our own wish; else the connection is gone, 0 after a goodbye, which leaves
- * nothing unsaid, or -errno. */
+/* Ends all: -ECANCELED by our own wish; else the connection is gone, 0 after a goodbye, which
+ * leaves nothing unsaid, or -errno. */
 void hark_subscriptions_end_all(struct hark_subscriptions *subscriptions, int reason);
 
 #endif

@@ -71,9 +71,11 @@ void hark_topics_remove(struct hark_topics *topics, struct hark_subscriber *subs
 /* One more subscriber's queue is above half, or one less. */
 void hark_topics_count_slow(struct hark_topics *topics, bool is_slow);
 
-/* payload->retain counts. owner: whose end is that of the value, for HARK_RETAIN_LIVE; NULL: nobody's.
- * 0, also if nobody listens; -EINVAL: not a name, or what cannot be retained; -EMSGSIZE; -EDQUOT: too
- * much is retained; -ENOMEM, -EMFILE, -EBADF. If it fails nobody got it, and nothing has changed. */
+/* payload->retain counts. owner: whose end is that of the value, for HARK_RETAIN_LIVE; NULL:
+ * nobody's.
+ * 0, also if nobody listens; -EINVAL: not a name, or what cannot be retained; -EMSGSIZE; -EDQUOT:
+ * too much is retained; -ENOMEM, -EMFILE, -EBADF. If it fails nobody got it, and nothing has
+ * changed. */
 int hark_topics_publish(struct hark_topics *topics, const char *topic,
                         const struct hark_payload *payload, struct hark_retained_owner *owner);
 

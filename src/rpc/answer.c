@@ -12,7 +12,7 @@
 #include "conn/control.h"
 #include "rpc/request.h"
 
-/* --- by the library ------------------------------------------------------------------------------ */
+/* --- by the library --------------------------------------------------------------------------- */
 
 /* The caller's name for what could not be sent. */
 static int status_of_failure(int failure)
@@ -90,7 +90,7 @@ void hark_request_answer_unanswered(hark_request *request)
                                        text_of_failure(request->failure));
 }
 
-/* --- by the handler ------------------------------------------------------------------------------ */
+/* --- by the handler --------------------------------------------------------------------------- */
 
 /* An answer is as urgent as its question, or more, but for one behind items. */
 static uint8_t answer_priority(const hark_request *request, const struct hark_payload *payload)

@@ -3,7 +3,8 @@
 #define HARK_RPC_CALL_H
 
 /*
- * The inside of calls, for calls.c, which has their life, and calls_conn.c, where connections come and go.
+ * The inside of calls, for calls.c, which has their life, and calls_conn.c, where connections come
+ * and go.
  */
 
 #include "rpc/calls.h"
@@ -13,8 +14,8 @@ static inline bool hark_call_was_sent(const struct hark_pending_call *pending)
         return pending->outgoing == NULL;
 }
 
-/* Whether what is asked now waits for a connection, or ends as never sent. One of which an end has said
- * goodbye takes nothing new, but the next one will. */
+/* Whether what is asked now waits for a connection, or ends as never sent. One of which an end has
+ * said goodbye takes nothing new, but the next one will. */
 static inline bool hark_calls_must_wait(const struct hark_calls *calls)
 {
         return !calls->conn || (calls->backlog && !hark_conn_can_ask(calls->conn));

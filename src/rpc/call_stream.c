@@ -20,7 +20,7 @@ static struct hark_call_stream *stream_of_link(struct hark_list *link)
         return hark_container_of(link, struct hark_call_stream, link);
 }
 
-/* --- what is told ------------------------------------------------------------------------------ */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 /* The end is the call's own, which frees call and stream. */
 static void tell(struct hark_item_receiver *receiver, hark_message *item)
@@ -52,7 +52,7 @@ static void on_room(struct hark_item_sender *sender)
         pending->on_reply(HARK_ROOM, NULL, pending->userdata);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void attach(struct hark_call_stream *stream, struct hark_conn *conn)
 {
@@ -178,7 +178,7 @@ void hark_calls_cut_streams(struct hark_calls *calls, int reason)
         }
 }
 
-/* --- what its user does ------------------------------------------------------------------------ */
+/* --- what its user does ----------------------------------------------------------------------- */
 
 int hark_call_stream_feed(struct hark_call_stream *stream, const struct hark_payload *item)
 {
@@ -211,7 +211,7 @@ int hark_call_stream_pause(struct hark_call_stream *stream, bool is_paused)
         return 0;
 }
 
-/* --- what comes -------------------------------------------------------------------------------- */
+/* --- what comes ------------------------------------------------------------------------------- */
 
 /* Of a call that is still awaited; NULL: none, or it has ended. */
 static struct hark_pending_call *find_awaited(const struct hark_calls *calls,

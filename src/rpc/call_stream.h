@@ -10,9 +10,9 @@
  *                      --room for items of the question: HARK_ROOM
  *         call ended   --items that came before it are told, then the end--> freed
  *
- * A call that has ended has no place in the table of pending calls any more; its stream stays known by
- * the call's number until the end is told, because what is stopped must be able to go on, or be cut
- * off.
+ * A call that has ended has no place in the table of pending calls any more; its stream stays known
+ * by the call's number until the end is told, because what is stopped must be able to go on, or be
+ * cut off.
  */
 
 #include "base/map.h"
@@ -58,15 +58,15 @@ const char *hark_calls_begin_item(struct hark_calls *calls, struct hark_arriving
 void hark_calls_take_item(struct hark_calls *calls, struct hark_received *received);
 void hark_calls_take_credit(struct hark_calls *calls, const struct hark_header *header);
 
-/* There is a connection. What waits to be fed waits for hark_calls_take_room(), which comes when it is
- * open, behind the request. */
+/* There is a connection. What waits to be fed waits for hark_calls_take_room(), which comes when it
+ * is open, behind the request. */
 void hark_calls_attach_streams(struct hark_calls *calls);
 
 /* The connection is open, or has room in its queue. */
 void hark_calls_take_room(struct hark_calls *calls);
 
-/* Their user goes: no stream stays stopped any more. Those that are drop what they hold, and the end
- * is told as reason if it was an answer. */
+/* Their user goes: no stream stays stopped any more. Those that are drop what they hold, and the
+ * end is told as reason if it was an answer. */
 void hark_calls_cut_streams(struct hark_calls *calls, int reason);
 
 #endif

@@ -22,7 +22,7 @@ struct hark_pending_call *hark_calls_find_by_wire_id(const struct hark_calls *ca
         return node ? hark_container_of(node, struct hark_pending_call, node) : NULL;
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void take_back(struct hark_calls *calls, struct hark_outgoing *outgoing)
 {
@@ -103,14 +103,14 @@ static void on_deadline(struct hark_timer *timer)
                 hark_container_of(timer, struct hark_pending_call, deadline);
         struct hark_calls *calls = pending->calls;
 
-        /* The other side keeps the deadline too, but not by the same clock: it shall not count what we
-         * have ended among the calls in flight, nor wait for the rest of a request under way. */
+        /* The other side keeps the deadline too, but not by the same clock: it shall not count what
+         * we have ended among the calls in flight, nor wait for the rest of a request under way. */
         if (hark_call_was_sent(pending) && calls->conn)
                 send_cancel(calls, pending, HARK_DEADLINE_EXCEEDED);
         hark_call_end_unanswered(pending, -ETIMEDOUT);
 }
 
-/* --- on behalf of a request ---------------------------------------------------------------------- */
+/* --- on behalf of a request ------------------------------------------------------------------- */
 
 /* Sent or not: what was never sent is safe to repeat, but not on behalf of what has ended. */
 static void end_child(struct hark_child *child, int reason)
@@ -152,7 +152,7 @@ void hark_children_part(struct hark_list *children)
                 hark_list_remove(link);
 }
 
-/* --- the beginning ------------------------------------------------------------------------------ */
+/* --- the beginning ---------------------------------------------------------------------------- */
 
 /* The next number whose low 32 bits are not 0 and not in use. */
 static uint64_t next_id(struct hark_calls *calls)

@@ -15,12 +15,12 @@
  *                 --goaway below its id-------------> ended: -ENOTCONN
  *                 --more than the other side takes--> ended: -EMSGSIZE, -EDQUOT
  *
- * Ended exactly once, by hark_call_end(), whichever comes first. The end of a call that waits is told to
- * the waiting function at once; the end of any other is queued as a callback of the loop.
+ * Ended exactly once, by hark_call_end(), whichever comes first. The end of a call that waits is
+ * told to the waiting function at once; the end of any other is queued as a callback of the loop.
  *
- * Where there is no connection, a call may wait for one in the client's backlog. It is a call in flight
- * like any other, that has not left yet. One that is idempotent goes there again when its connection is
- * lost.
+ * Where there is no connection, a call may wait for one in the client's backlog. It is a call in
+ * flight like any other, that has not left yet. One that is idempotent goes there again when its
+ * connection is lost.
  *
  * An id is the low 32 bits of a count, and goes onto the wire as it is: so ids on one connection
  * count up, as goaway needs them.
@@ -111,8 +111,9 @@ void hark_calls_init(struct hark_calls *calls, hark_loop *loop, const void *owne
 /* From here on the calls are conn's asker's; those that waited for one are sent. */
 void hark_calls_set_conn(struct hark_calls *calls, struct hark_conn *conn);
 
-/* The connection is lost, and another will come: calls that were sent end in -ECONNRESET, the others in
- * -ENOTCONN, but for those that may be sent again, or may wait. Returns how many sends were dropped. */
+/* The connection is lost, and another will come: calls that were sent end in -ECONNRESET, the
+ * others in -ENOTCONN, but for those that may be sent again, or may wait. Returns how many sends
+ * were dropped. */
 uint64_t hark_calls_lose_conn(struct hark_calls *calls);
 
 /* Starts a call that a function waits for. pending is the caller's, until is_over. Returns as

@@ -112,7 +112,8 @@ void hark_calls_take_unfit(struct hark_calls *calls, const struct hark_outgoing 
         if (!pending || pending->outgoing != outgoing)
                 return;
         pending->outgoing = NULL; /* it is out of its queue already */
-        /* An end of its items behind it must not be taken out of a queue that is just gone through. */
+        /* An end of its items behind it must not be taken out of a queue that is just gone
+         * through. */
         if (pending->stream)
                 hark_item_sender_close(&pending->stream->sender);
         hark_call_end(pending, error, NULL);

@@ -38,7 +38,7 @@ const char *hark_circle_describe(struct hark_span chain, uint64_t instance,
         return text;
 }
 
-/* --- who gives way -------------------------------------------------------------------------------- */
+/* --- who gives way ---------------------------------------------------------------------------- */
 
 /* Whether two ends wait for each other, and this one gives way; the other finds the contrary. */
 static bool is_ours_to_end(const hark_request *request)
@@ -68,7 +68,7 @@ static const char *describe_two(const hark_request *request, char text[HARK_CIRC
         return hark_circle_describe(hark_chain_span(&chain), hark_conn_peer_instance(conn), text);
 }
 
-/* --- judging --------------------------------------------------------------------------------------- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 static struct hark_list *askers_here(void)
 {

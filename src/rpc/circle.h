@@ -3,8 +3,9 @@
 #define HARK_RPC_CIRCLE_H
 
 /*
- * Waiting calls that would wait for each other. A thread that waits in hark_call() runs no handler, so
- * whoever waits for a handler of it meanwhile waits until a deadline. Three ways to find that out:
+ * Waiting calls that would wait for each other. A thread that waits in hark_call() runs no handler,
+ * so whoever waits for a handler of it meanwhile waits until a deadline. Three ways to find that
+ * out:
  *
  *         the caller      the end of the connection to be asked waits already, as the chain of the
  *                         request says on whose behalf is asked (context.c)
@@ -15,9 +16,9 @@
  *                         with the smaller instance. It refuses the other's request, or, if it has
  *                         handed that to its user already, ends its own call.
  *
- * Of the third kind there are some that will be over by themselves, because the answer that this thread
- * waits for has left before the request came. So the descriptors are looked at twice before anybody
- * gives way.
+ * Of the third kind there are some that will be over by themselves, because the answer that this
+ * thread waits for has left before the request came. So the descriptors are looked at twice before
+ * anybody gives way.
  */
 
 #include "rpc/calls.h"
@@ -34,7 +35,8 @@ struct hark_wait {
 void hark_wait_begin(struct hark_wait *wait, struct hark_pending_call *pending);
 void hark_wait_end(struct hark_wait *wait);
 
-/* A request has come and waits for its turn: refuses it where it closes a circle, at once or soon. */
+/* A request has come and waits for its turn: refuses it where it closes a circle, at once or
+ * soon. */
 void hark_circle_take_request(hark_request *request);
 
 /* The other side of a connection has said who it is. */

@@ -26,7 +26,7 @@ void hark_context_leave(hark_request *before)
         running = before;
 }
 
-/* --- what ends it before it begins --------------------------------------------------------------- */
+/* --- what ends it before it begins ------------------------------------------------------------ */
 
 /* Who would answer; 0: it is not known yet. */
 static uint64_t asked_instance(const struct hark_calls *calls)
@@ -52,7 +52,7 @@ static void refuse_circle(struct hark_context *context, const struct hark_calls 
                hark_circle_describe(hark_chain_span(chain), asked_instance(calls), text));
 }
 
-/* --- what a request passes on ------------------------------------------------------------------------ */
+/* --- what a request passes on ----------------------------------------------------------------- */
 
 bool hark_request_is_awaited(const hark_request *request)
 {
@@ -60,8 +60,8 @@ bool hark_request_is_awaited(const hark_request *request)
                (request->state == HARK_REQUEST_QUEUED || request->state == HARK_REQUEST_OPEN);
 }
 
-/* Without a chain of its own it begins one: with its asker, as the hello named it, and a number that
- * both ends know. */
+/* Without a chain of its own it begins one: with its asker, as the hello named it, and a number
+ * that both ends know. */
 void hark_request_chain(const hark_request *request, struct hark_chain *ret_chain)
 {
         const hark_message *message = request->message;
@@ -85,7 +85,7 @@ int hark_request_end_of_children(int reason)
         return reason == -ETIMEDOUT ? -ETIMEDOUT : -ECANCELED;
 }
 
-/* --- what is inherited ---------------------------------------------------------------------------- */
+/* --- what is inherited ------------------------------------------------------------------------ */
 
 static hark_request *asked_for(const struct hark_payload *payload)
 {

@@ -11,11 +11,11 @@
  *         trace      unless the payload has one
  *         cancel     from a parent only: when that ends, the call ends
  *
- * Once it is answered a request passes on nothing but its trace: nobody waits any more. What expects
- * no answer takes no chain with it, because nobody waits for that either.
+ * Once it is answered a request passes on nothing but its trace: nobody waits any more. What
+ * expects no answer takes no chain with it, because nobody waits for that either.
  *
- * The request that runs is a variable of the thread, not of the loop: its handler may ask by a client
- * that has a loop of its own.
+ * The request that runs is a variable of the thread, not of the loop: its handler may ask by a
+ * client that has a loop of its own.
  */
 
 #include "rpc/calls.h"
@@ -34,8 +34,8 @@ struct hark_context {
 };
 
 /* Completes a question, of which method, payload, deadline_ns and the kind are set. Nothing may run
- * between this and the asking: the parent could end. Again for the same question: hark_context_done()
- * first. */
+ * between this and the asking: the parent could end. Again for the same question:
+ * hark_context_done() first. */
 void hark_context_inherit(struct hark_context *context, const struct hark_calls *calls,
                           struct hark_question *question);
 void hark_context_done(struct hark_context *context);

@@ -3,8 +3,8 @@
 #define HARK_RPC_FLOW_H
 
 /*
- * One direction of a stream at one of its ends: what its items and credits have in common on the wire, and
- * its window.
+ * One direction of a stream at one of its ends: what its items and credits have in common on the
+ * wire, and its window.
  */
 
 #include "conn/conn.h"

@@ -3,18 +3,19 @@
 #define HARK_RPC_ITEM_RECEIVER_H
 
 /*
- * The items of one stream that have come, until its user has been told of each, and then of the end.
+ * The items of one stream that have come, until its user has been told of each, and then of the
+ * end.
  *
  *         items   h h h | q q        h: held, its turn came while the flow was stopped
  *                                    q: its turn, a callback of the loop, is still to come
  *
- * Each item has a turn of its own, so that it keeps its place among all other callbacks. What is held
- * is told, once the flow goes on, by the turn of `catch_up`; the end is told there, too, or behind the
- * last item. Credit is given for what has been told, never while the flow is stopped: so the sender
- * runs into its window, which bounds what is held here.
+ * Each item has a turn of its own, so that it keeps its place among all other callbacks. What is
+ * held is told, once the flow goes on, by the turn of `catch_up`; the end is told there, too, or
+ * behind the last item. Credit is given for what has been told, never while the flow is stopped: so
+ * the sender runs into its window, which bounds what is held here.
  *
- * Both ends of a call use it: the asker for the items of the answer, whose end is that of the call, and
- * the answerer for those of the question.
+ * Both ends of a call use it: the asker for the items of the answer, whose end is that of the call,
+ * and the answerer for those of the question.
  */
 
 #include "rpc/flow.h"
@@ -28,7 +29,8 @@ struct hark_item_receiver_ops {
         void (*queue)(struct hark_item_receiver *receiver, struct hark_task *turn);
         /* No memory to go on: closes it. */
         void (*fail)(struct hark_item_receiver *receiver);
-        /* Keep what the receiver is part of while it tells; NULL: it lives until the end is told. */
+        /* Keep what the receiver is part of while it tells; NULL: it lives until the end is
+         * told. */
         void (*hold)(struct hark_item_receiver *receiver);
         void (*let_go)(struct hark_item_receiver *receiver);
         bool end_is_item; /* and so waits while the flow is stopped, also if nothing is held */
@@ -66,8 +68,8 @@ void hark_item_receiver_take_end(struct hark_item_receiver *receiver);
 /* Stops the flow, or lets it go on. */
 void hark_item_receiver_pause(struct hark_item_receiver *receiver, bool is_paused);
 
-/* Drops what is not told, and the end; more may not come. Of an end that is taken afterwards its user
- * is told all the same. Twice does no harm. */
+/* Drops what is not told, and the end; more may not come. Of an end that is taken afterwards its
+ * user is told all the same. Twice does no harm. */
 void hark_item_receiver_close(struct hark_item_receiver *receiver);
 
 #endif

@@ -3,11 +3,11 @@
 #define HARK_RPC_ITEM_SENDER_H
 
 /*
- * The items that one end of a call sends: as many as the other's window and the connection's queue take.
- * Who was told -EAGAIN is told once there is room for one more.
+ * The items that one end of a call sends: as many as the other's window and the connection's queue
+ * take. Who was told -EAGAIN is told once there is room for one more.
  *
- * Both ends of a call use it: the answerer for the items of the answer, and the asker for those of the
- * question.
+ * Both ends of a call use it: the answerer for the items of the answer, and the asker for those of
+ * the question.
  */
 
 #include "rpc/flow.h"
@@ -27,7 +27,8 @@ struct hark_item_sender {
         void (*on_room)(struct hark_item_sender *sender);
 };
 
-/* flow without a window; without a connection -EAGAIN is all that sending says. owner: of the callback. */
+/* flow without a window; without a connection -EAGAIN is all that sending says. owner: of the
+ * callback. */
 void hark_item_sender_init(struct hark_item_sender *sender, hark_loop *loop, const void *owner,
                            const struct hark_flow *flow);
 

@@ -26,8 +26,8 @@ struct hark_method {
 int hark_methods_init(struct hark_methods *methods);
 void hark_methods_done(struct hark_methods *methods);
 
-/* on_request NULL takes the method back. 0; -EINVAL: not a filter, or the library's own; -ENOENT: nothing to take back;
- * -ENOMEM. */
+/* on_request NULL takes the method back. 0; -EINVAL: not a filter, or the library's own; -ENOENT:
+ * nothing to take back; -ENOMEM. */
 int hark_methods_set(struct hark_methods *methods, const char *filter, hark_on_request *on_request,
                      void *userdata);
 

@@ -66,7 +66,7 @@ int hark_request_end_of_children(int reason);
 /* NULL: it is answered, or has ended. */
 hark_request *hark_requests_find(const struct hark_requests *requests, uint32_t id);
 
-/* --- answer.c ----------------------------------------------------------------------------------- */
+/* --- answer.c --------------------------------------------------------------------------------- */
 
 /* Answers no in the library's name. */
 void hark_request_answer_no(hark_request *request, int status, const char *text);
@@ -74,11 +74,11 @@ void hark_request_answer_no(hark_request *request, int status, const char *text)
 /* Nobody has a reference any more who could answer: says why there is no answer. */
 void hark_request_answer_unanswered(hark_request *request);
 
-/* Ends a request whose handler cannot go on, for the reason that on_cancel is told, and tells the caller a
- * status. */
+/* Ends a request whose handler cannot go on, for the reason that on_cancel is told, and tells the
+ * caller a status. */
 void hark_request_break_off(hark_request *request, int reason, int status, const char *text);
 
-/* --- request_stream.c -------------------------------------------------------------------------- */
+/* --- request_stream.c ------------------------------------------------------------------------- */
 
 /* flags: of the request. 0; -ENOMEM. */
 int hark_request_stream_new(hark_request *request, uint8_t flags);
@@ -93,8 +93,8 @@ void hark_request_stream_close(struct hark_request_stream *stream, bool is_answe
 /* Takes NULL. The connection is gone, and the request goes on: it expects no answer. */
 void hark_request_stream_detach(struct hark_request_stream *stream);
 
-/* The handler watches: what can be told of a question that has no items, or of an answer that may have
- * none, is told. Makes the stream if there is none. 0; -ENOMEM. */
+/* The handler watches: what can be told of a question that has no items, or of an answer that may
+ * have none, is told. Makes the stream if there is none. 0; -ENOMEM. */
 int hark_request_stream_watch(hark_request *request, const struct hark_request_events *events);
 
 /* Whether items have been sent, which the answer must not overtake. Takes NULL. */

@@ -7,9 +7,9 @@
  *         OPEN    items of the question: on_item; room for items of the answer: on_room
  *         ...     nothing any more: what is not told is dropped
  *
- * A handler that watches for items of a question without any is told their end at once, and one that
- * watches for room to a caller who takes no items is told that there is: so it learns from hark_push(),
- * and nobody waits for what never comes.
+ * A handler that watches for items of a question without any is told their end at once, and one
+ * that watches for room to a caller who takes no items is told that there is: so it learns from
+ * hark_push(), and nobody waits for what never comes.
  */
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static hark_request *request_of(struct hark_item_receiver *receiver)
         return stream_of(receiver)->request;
 }
 
-/* --- what is told ------------------------------------------------------------------------------ */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 /* What nobody wants to hear of counts as dealt with; the end is kept for who wants to later. */
 static void tell(struct hark_item_receiver *receiver, hark_message *item)
@@ -102,7 +102,7 @@ static void on_room(struct hark_item_sender *sender)
         hark_request_unref(request);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int hark_request_stream_new(hark_request *request, uint8_t flags)
 {
@@ -178,7 +178,7 @@ bool hark_request_stream_has_sent(const struct hark_request_stream *stream)
         return stream && stream->sender.has_sent;
 }
 
-/* --- what comes -------------------------------------------------------------------------------- */
+/* --- what comes ------------------------------------------------------------------------------- */
 
 static const char *check_item(const hark_request *request, const struct hark_header *header)
 {
@@ -216,8 +216,8 @@ const char *hark_requests_begin_item(struct hark_requests *requests, struct hark
         return NULL;
 }
 
-/* Whether it is this request's item that was admitted as it began. That one may have ended meanwhile, and a
- * later one have its id: not at its priority, at which nothing else began. */
+/* Whether it is this request's item that was admitted as it began. That one may have ended
+ * meanwhile, and a later one have its id: not at its priority, at which nothing else began. */
 static bool is_item_of(const struct hark_header *header, const hark_request *request)
 {
         return request && request->stream && request->priority == header->priority;
@@ -267,10 +267,10 @@ void hark_requests_take_room(struct hark_requests *requests)
         }
 }
 
-/* --- public ------------------------------------------------------------------------------------ */
+/* --- public ----------------------------------------------------------------------------------- */
 
-/* Whether an item may be sent: as for an answer, but nothing is taken for sent that is not: a source
- * without an end would never stop. */
+/* Whether an item may be sent: as for an answer, but nothing is taken for sent that is not: a
+ * source without an end would never stop. */
 static int check_open(const hark_request *request)
 {
         if (request->state == HARK_REQUEST_ANSWERED)

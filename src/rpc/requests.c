@@ -56,7 +56,7 @@ void hark_request_finish(hark_request *request, enum hark_request_state state)
                 requests->on_idle(requests);
 }
 
-/* --- the end that is no answer ------------------------------------------------------------------ */
+/* --- the end that is no answer ---------------------------------------------------------------- */
 
 static void tell_cancel(struct hark_task *task)
 {
@@ -98,7 +98,7 @@ static void on_deadline(struct hark_timer *timer)
         hark_request_end(hark_container_of(timer, struct hark_request, deadline), -ETIMEDOUT);
 }
 
-/* --- the handler's turn -------------------------------------------------------------------------- */
+/* --- the handler's turn ----------------------------------------------------------------------- */
 
 static void run_handler(hark_request *request, const struct hark_method *method)
 {
@@ -291,7 +291,7 @@ void hark_requests_close(struct hark_requests *requests, int reason)
         hark_map_done(&requests->by_id);
 }
 
-/* --- public -------------------------------------------------------------------------------------- */
+/* --- public ----------------------------------------------------------------------------------- */
 
 hark_request *hark_request_ref(hark_request *request)
 {
@@ -300,8 +300,8 @@ hark_request *hark_request_ref(hark_request *request)
         return request;
 }
 
-/* What is only kept to tell on_cancel, which frees what belongs to it, was let go of by who would be told:
- * there it was freed. */
+/* What is only kept to tell on_cancel, which frees what belongs to it, was let go of by who would
+ * be told: there it was freed. */
 static void forget_cancel(hark_request *request)
 {
         if (request->n_refs != 2 || !hark_task_is_queued(&request->cancel))

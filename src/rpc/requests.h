@@ -9,8 +9,9 @@
  *            |                  |   --last unref, unanswered------> ANSWERED, by the library
  *            +------------------+   --cancel, deadline, peer gone-> ENDED: on_cancel, no answer
  *
- * A request that ends before its turn never reaches its handler. One-way requests are never answered
- * and never cancelled; the peer's end does not end them, and their deadline only before their turn.
+ * A request that ends before its turn never reaches its handler. One-way requests are never
+ * answered and never cancelled; the peer's end does not end them, and their deadline only before
+ * their turn.
  *
  * This is where a deadline is enforced at the server's end: by the timer of each request.
  */

@@ -3,8 +3,8 @@
 #define HARK_RPC_WINDOW_H
 
 /*
- * Flow control of items: how many bytes of one stream, in one direction, are under way. Pure arithmetic,
- * the same at both ends:
+ * Flow control of items: how many bytes of one stream, in one direction, are under way. Pure
+ * arithmetic, the same at both ends:
  *
  *         sender                                     receiver
  *         take: used += cost      ---item--->        take: used += cost, or it was not allowed

@@ -10,7 +10,8 @@
 
 #include "base/cleanup.h"
 
-/* Accepted in one go: so many that a burst costs few wake-ups, so few that others get their turn. */
+/* Accepted in one go: so many that a burst costs few wake-ups, so few that others get their
+ * turn. */
 #define ACCEPT_MAX 64
 
 /* A tenth of the time after which a human calls it slow. */
@@ -59,8 +60,8 @@ static bool is_of_connection(int error)
         }
 }
 
-/* Returns a descriptor; -EAGAIN: nobody waits any more; -ECONNABORTED: go on; what else: a shortage,
- * or something that was not foreseen, which must not make the loop spin either. */
+/* Returns a descriptor; -EAGAIN: nobody waits any more; -ECONNABORTED: go on; what else: a
+ * shortage, or something that was not foreseen, which must not make the loop spin either. */
 static int accept_socket(struct hark_acceptor *acceptor)
 {
         int fd = accept4(acceptor->io.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -3,9 +3,9 @@
 #define HARK_TRANSPORT_ACCEPTOR_H
 
 /*
- * A listener over a listening socket: accepts, in fair pieces, and outlives a shortage of descriptors
- * or memory. Then the connections wait in the kernel's backlog and are tried for again and again, with
- * pauses, because the socket would show as readable all the time.
+ * A listener over a listening socket: accepts, in fair pieces, and outlives a shortage of
+ * descriptors or memory. Then the connections wait in the kernel's backlog and are tried for again
+ * and again, with pauses, because the socket would show as readable all the time.
  */
 
 #include "transport/transport.h"

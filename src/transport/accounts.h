@@ -3,8 +3,8 @@
 #define HARK_TRANSPORT_ACCOUNTS_H
 
 /*
- * Users and groups by their names, as the system's databases have them: getpwnam_r(3), getgrnam_r(3).
- * May block, where these ask another machine.
+ * Users and groups by their names, as the system's databases have them: getpwnam_r(3),
+ * getgrnam_r(3). May block, where these ask another machine.
  */
 
 #include <sys/types.h>

@@ -29,7 +29,7 @@
 
 #define QUOTED_MAX 40 /* bytes: two such parts fit into the 128 that the contract promises */
 
-/* --- texts ------------------------------------------------------------------------------------- */
+/* --- texts ------------------------------------------------------------------------------------ */
 
 int hark_quoted(size_t size)
 {
@@ -61,7 +61,7 @@ bool hark_is_word(const char *word, const char *text, size_t size)
         return strlen(word) == size && memcmp(word, text, size) == 0;
 }
 
-/* --- numbers and escapes ----------------------------------------------------------------------- */
+/* --- numbers and escapes ---------------------------------------------------------------------- */
 
 static unsigned digit_value(char digit)
 {
@@ -142,7 +142,7 @@ char *hark_address_encode(const char *text, size_t size)
         return encoded;
 }
 
-/* --- scheme and body --------------------------------------------------------------------------- */
+/* --- scheme and body -------------------------------------------------------------------------- */
 
 static const struct hark_transport_ops *find_scheme(const char *text, size_t size)
 {
@@ -220,7 +220,7 @@ static int check_body(struct hark_parser *parser, const char *body, size_t size)
         return r;
 }
 
-/* --- the whole --------------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------------------- */
 
 static int parse(struct hark_parser *parser, const char *text)
 {

@@ -12,8 +12,8 @@
  *         stdio:
  *         inherit:NAME                        ?uid=NAME|NUMBER|any  ?open
  *
- * In a body %XX is the byte XX: so a path may hold a `?`, and an argument a space. address.c finds the
- * parts, and knows the options; each transport parses its own body.
+ * In a body %XX is the byte XX: so a path may hold a `?`, and an argument a space. address.c finds
+ * the parts, and knows the options; each transport parses its own body.
  */
 
 #include <stdbool.h>
@@ -60,8 +60,9 @@ struct hark_address {
 };
 
 /*
- * 0: *ret_address is the caller's, hark_address_free(); -EINVAL, -EPROTONOSUPPORT, -ENOMEM; -ENOENT:
- * no such user. why (may be NULL) is written on failure: which part is wrong and what was expected.
+ * 0: *ret_address is the caller's, hark_address_free(); -EINVAL, -EPROTONOSUPPORT, -ENOMEM;
+ * -ENOENT: no such user. why (may be NULL) is written on failure: which part is wrong and what was
+ * expected.
  */
 int hark_address_parse(const char *text, struct hark_address **ret_address, char *why, size_t size);
 
@@ -81,8 +82,8 @@ char *hark_address_decode(const char *text, size_t size, size_t *ret_size);
 /* Writes why, fit to print. Returns -EINVAL. A part is quoted as "'%.*s'" of hark_quoted(size). */
 int hark_address_complain(char *why, size_t why_size, const char *format, ...) HARK_FORMAT(3, 4);
 
-/* The opposite of decoding: escapes what stands for something else in an address. Own memory; NULL: no
- * memory. */
+/* The opposite of decoding: escapes what stands for something else in an address. Own memory; NULL:
+ * no memory. */
 char *hark_address_encode(const char *text, size_t size);
 
 /* How much of a part of that size is quoted: a line has to hold it. */

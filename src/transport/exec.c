@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * exec:PROGRAM ARGUMENT...: a child of our own, at the other end of a socketpair(2) that is its stdin and
- * stdout. spawn.h says how it is started and who reaps it.
+ * exec:PROGRAM ARGUMENT...: a child of our own, at the other end of a socketpair(2) that is its
+ * stdin and stdout. spawn.h says how it is started and who reaps it.
  *
- * It ends when it likes; when the port is closed, its stdin ends. That it has ended shows in the socket;
- * but where it left a process behind that holds the socket too, only in the pidfd.
+ * It ends when it likes; when the port is closed, its stdin ends. That it has ended shows in the
+ * socket; but where it left a process behind that holds the socket too, only in the pidfd.
  */
 
 #include <errno.h>
@@ -31,7 +31,7 @@ struct exec_port {
         gid_t gid;
 };
 
-/* --- addresses --------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* Length of the next word; *text is moved to it. */
 static size_t next_word(const char **text, const char *end)
@@ -80,7 +80,7 @@ static int parse_exec(struct hark_address *address, const char *body, size_t bod
         return 0;
 }
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static struct exec_port *exec_port_of(struct hark_port *port)
 {
@@ -94,8 +94,8 @@ static bool is_hung_up(int fd)
         return poll(&look, 1, 0) == 1 && (look.revents & POLLHUP);
 }
 
-/* If it is us who adopts orphans, as the first process of a container does, it is ours to reap; if not,
- * this fails. */
+/* If it is us who adopts orphans, as the first process of a container does, it is ours to reap; if
+ * not, this fails. */
 static void reap_if_ours(const struct exec_port *port)
 {
         siginfo_t info;

@@ -7,11 +7,11 @@
  *         LISTEN_FDS      how many: the descriptors 3, 4, ...
  *         LISTEN_FDNAMES  their names, with colons between; may be missing
  *
- * The manager keeps each socket open, so that who connects while the service restarts waits. So what
- * is served is a duplicate, and closing it ends nothing but our own accepting. The descriptors
- * themselves stay where they are, for the next hark_server_listen(), and are not handed on to programs
- * that this process executes. The environment is only read: to change it is safe in no program that
- * has threads.
+ * The manager keeps each socket open, so that who connects while the service restarts waits. So
+ * what is served is a duplicate, and closing it ends nothing but our own accepting. The descriptors
+ * themselves stay where they are, for the next hark_server_listen(), and are not handed on to
+ * programs that this process executes. The environment is only read: to change it is safe in no
+ * program that has threads.
  *
  * Each is a listener of the transport of its family.
  */

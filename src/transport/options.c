@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The options of addresses: ?name=value&name. Each is known to some transports, and may be given once.
+ * The options of addresses: ?name=value&name. Each is known to some transports, and may be given
+ * once.
  */
 
 #include <errno.h>

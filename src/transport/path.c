@@ -56,7 +56,7 @@ static void close_takingp(struct taking *taking)
         free(taking->path.name);
 }
 
-/* --- the lock ---------------------------------------------------------------------------------- */
+/* --- the lock --------------------------------------------------------------------------------- */
 
 static int lock_directory(int directory)
 {
@@ -89,7 +89,7 @@ static int open_directory(const char *path, size_t directory_size)
         return fd < 0 ? -errno : fd;
 }
 
-/* --- the socket -------------------------------------------------------------------------------- */
+/* --- the socket ------------------------------------------------------------------------------- */
 
 static int choose_temporary(struct taking *taking)
 {
@@ -103,8 +103,8 @@ static int choose_temporary(struct taking *taking)
 }
 
 /*
- * The address of the temporary name, which may be longer than the path itself: then through the open
- * directory, which /proc shows under a short name.
+ * The address of the temporary name, which may be longer than the path itself: then through the
+ * open directory, which /proc shows under a short name.
  */
 static socklen_t temporary_address(const struct taking *taking, struct sockaddr_un *address)
 {
@@ -166,7 +166,7 @@ static int open_socket(struct taking *taking, int mode)
         return r < 0 ? r : prepare_temporary(taking, mode);
 }
 
-/* --- the path ---------------------------------------------------------------------------------- */
+/* --- the path --------------------------------------------------------------------------------- */
 
 /* 0: nobody serves the path any more; -EADDRINUSE: somebody does, or it cannot be told. */
 static int check_dead(const struct taking *taking)

@@ -3,12 +3,12 @@
 #define HARK_TRANSPORT_PATH_H
 
 /*
- * Taking a path for a UNIX socket, and leaving it, so that of several servers that start at once one
- * gets it, that nobody takes the path of a server that lives, and that nobody is left without because
- * somebody died.
+ * Taking a path for a UNIX socket, and leaving it, so that of several servers that start at once
+ * one gets it, that nobody takes the path of a server that lives, and that nobody is left without
+ * because somebody died.
  *
- * The difficulty is that a server which has called bind(2) but not yet listen(2) refuses connections
- * just as a dead one does. So the socket gets its final name only when it listens:
+ * The difficulty is that a server which has called bind(2) but not yet listen(2) refuses
+ * connections just as a dead one does. So the socket gets its final name only when it listens:
  *
  *         lock the directory (flock(2); the others wait here)
  *         bind and listen under a name of its own in the same directory
@@ -17,10 +17,10 @@
  *                            anything else             give up: it is in use
  *         unlock
  *
- * Dead is only what refuses connections; a full backlog is life, and so is whatever is not known. What
- * is no socket is never replaced. The lock is needed between servers that find the same dead socket:
- * without it the second would replace the first one's living socket. It also keeps two processes from
- * unlinking each other's when they leave.
+ * Dead is only what refuses connections; a full backlog is life, and so is whatever is not known.
+ * What is no socket is never replaced. The lock is needed between servers that find the same dead
+ * socket: without it the second would replace the first one's living socket. It also keeps two
+ * processes from unlinking each other's when they leave.
  */
 
 #include <sys/types.h>
@@ -43,9 +43,9 @@ struct hark_path {
 int hark_path_take(const char *path, int type, int mode, struct hark_path *ret_path, int *ret_fd);
 
 /*
- * Unlinks the path, if it still is this socket's, and lets go. Comes before the socket is closed: so
- * its inode's number belongs to nobody else yet. If the lock cannot be had within a second the socket
- * stays, for the next server to replace.
+ * Unlinks the path, if it still is this socket's, and lets go. Comes before the socket is closed:
+ * so its inode's number belongs to nobody else yet. If the lock cannot be had within a second the
+ * socket stays, for the next server to replace.
  */
 void hark_path_leave(struct hark_path *path);
 

@@ -6,8 +6,9 @@
  *         /run/clock/server.sock      the directory is there: watched for server.sock
  *         /run/                       it is not: watched for clock
  *
- * A directory that comes, goes or moves is looked for anew. That a server may have come is said once
- * too often rather than once too seldom: between looking and watching, something may have come.
+ * A directory that comes, goes or moves is looked for anew. That a server may have come is said
+ * once too often rather than once too seldom: between looking and watching, something may have
+ * come.
  */
 
 #include "transport/path_watch.h"
@@ -117,7 +118,7 @@ static int look_for_directory(struct path_watch *watch)
         return r;
 }
 
-/* --- events ------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static bool is_awaited(const struct path_watch *watch, const struct inotify_event *event)
 {

@@ -31,9 +31,9 @@ static int get_peer(int fd, struct ucred *ret_peer)
 }
 
 /*
- * The kernel noted the process itself, so this cannot be another one that got its pid later. An older
- * kernel noted the pid only: who asks it must do so soon after the connection was made, while there
- * is hardly time for the pid to be given away.
+ * The kernel noted the process itself, so this cannot be another one that got its pid later. An
+ * older kernel noted the pid only: who asks it must do so soon after the connection was made, while
+ * there is hardly time for the pid to be given away.
  */
 static int open_peer_pidfd(int fd, pid_t pid)
 {

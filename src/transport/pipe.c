@@ -3,9 +3,10 @@
 /*
  * pipe:READ,WRITE and stdio:, two descriptors that this process was started with.
  *
- * The address hands them over. Once the port is open, those of pipe: are closed, under the numbers that
- * they came with; in place of those of stdio: there is /dev/null for who reads stdin, and stderr for who
- * prints to stdout, so that a stray printf() harms nothing. If it does not open, they stay as they were.
+ * The address hands them over. Once the port is open, those of pipe: are closed, under the numbers
+ * that they came with; in place of those of stdio: there is /dev/null for who reads stdin, and
+ * stderr for who prints to stdout, so that a stray printf() harms nothing. If it does not open,
+ * they stay as they were.
  *
  * Whoever made them knows which side speaks first; here both are the same, so both connect() and
  * listen() open the port, and a listener yields this one and no other.
@@ -27,7 +28,7 @@ struct single_listener {
         struct hark_port *port; /* until it has been handed over */
 };
 
-/* --- addresses --------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 static int parse_fd(const char *text, size_t size, const char *which, char *why, size_t why_size)
 {
@@ -73,7 +74,7 @@ static int parse_stdio(struct hark_address *address, const char *body, size_t bo
         return 0;
 }
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static void close_pipe(struct hark_port *port)
 {
@@ -160,7 +161,7 @@ static int connect_stdio(hark_loop *loop, const struct hark_address *address,
         return r;
 }
 
-/* --- listeners --------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 static struct single_listener *single_of(struct hark_listener *listener)
 {

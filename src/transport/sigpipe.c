@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * See sigpipe.h. Where the kernel lacks the flag: SIGPIPE is blocked in this thread around the write;
- * if the write raised one, it is taken out of the pending signals before they are let in again.
- * SIGPIPE is sent to the thread that wrote, so no other thread can take it, and one that was pending
- * before is left alone: two pending ones are one.
+ * See sigpipe.h. Where the kernel lacks the flag: SIGPIPE is blocked in this thread around the
+ * write; if the write raised one, it is taken out of the pending signals before they are let in
+ * again.
+ * SIGPIPE is sent to the thread that wrote, so no other thread can take it, and one that was
+ * pending before is left alone: two pending ones are one.
  */
 
 #include "transport/sigpipe.h"

@@ -3,8 +3,8 @@
 #define HARK_TRANSPORT_SIGPIPE_H
 
 /*
- * Writing to a pipe without SIGPIPE. A library may neither ignore a signal for the whole program nor
- * let one reach it; sockets have MSG_NOSIGNAL, pipes have had RWF_NOSIGNAL since Linux 6.18.
+ * Writing to a pipe without SIGPIPE. A library may neither ignore a signal for the whole program
+ * nor let one reach it; sockets have MSG_NOSIGNAL, pipes have had RWF_NOSIGNAL since Linux 6.18.
  */
 
 #include <stdbool.h>

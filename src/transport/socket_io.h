@@ -3,8 +3,8 @@
 #define HARK_TRANSPORT_SOCKET_IO_H
 
 /*
- * Bytes and fds in and out of a socket: never blocking, whatever the socket's flags, without SIGPIPE,
- * and made again when a signal interrupts them.
+ * Bytes and fds in and out of a socket: never blocking, whatever the socket's flags, without
+ * SIGPIPE, and made again when a signal interrupts them.
  */
 
 #include "transport/transport.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * See spawn.h. What runs in the keeper and in the program before its exec is a copy of one thread of a
- * program that may have more: it must call nothing that takes a lock, see signal-safety(7).
+ * See spawn.h. What runs in the keeper and in the program before its exec is a copy of one thread
+ * of a program that may have more: it must call nothing that takes a lock, see signal-safety(7).
  */
 
 #include "transport/spawn.h"
@@ -41,8 +41,9 @@ union control {
         char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-/* fork(2), but that the child's end sends no signal, which also hides it from the program's wait(): only
- * __WALL sees it. All arguments are 0, so their order, which differs among machines, is no matter. */
+/* fork(2), but that the child's end sends no signal, which also hides it from the program's wait():
+ * only __WALL sees it. All arguments are 0, so their order, which differs among machines, is no
+ * matter. */
 static pid_t fork_quietly(void)
 {
         return (pid_t)syscall(SYS_clone, 0L, 0L, 0L, 0L, 0L);
@@ -54,7 +55,7 @@ static void wait_for(pid_t pid)
                 ;
 }
 
-/* --- in the program, before its exec ----------------------------------------------------------- */
+/* --- in the program, before its exec ---------------------------------------------------------- */
 
 /* A handler of ours must not run here: it could write where the parent reads. */
 static void reset_signals(void)
@@ -98,7 +99,7 @@ static _Noreturn void become_program(char *const argv[], int stdio_fd, int failu
         _exit(EXIT_NOT_RUN);
 }
 
-/* --- in the keeper ----------------------------------------------------------------------------- */
+/* --- in the keeper ---------------------------------------------------------------------------- */
 
 /* What the program wrote; its end without a word is its exec. Nobody else has the writing end. */
 static int read_failure(int failure_fd)
@@ -168,7 +169,7 @@ static _Noreturn void keep(char *const argv[], int stdio_fd, int report_fd)
         _exit(0);
 }
 
-/* --- in our process ---------------------------------------------------------------------------- */
+/* --- in our process --------------------------------------------------------------------------- */
 
 /* The keeper has ended, so what it had to say is there; or it was killed, and said nothing. */
 static int receive_report(int report_fd, struct hark_child *ret_child)

@@ -26,17 +26,17 @@
 #include "transport/sigpipe.h"
 #include "transport/socket_io.h"
 
-/* How long to wait where the kernel calls a descriptor writable and then has no room: twice as long each
- * time. */
+/* How long to wait where the kernel calls a descriptor writable and then has no room: twice as long
+ * each time. */
 #define PAUSE_MIN_NS 1000000u
 #define PAUSE_MAX_NS (64 * PAUSE_MIN_NS)
 
 /* Fds that may be unread, unless they are those of one message. */
 #define FDS_UNREAD_MAX 32
 
-/* SO_SNDBUF while a bulky message leaves, of which the kernel grants what net.core.wmem_max allows. A
- * round trip of 1 MiB between two CPUs takes little more than half the time then; above this there
- * was nothing to be seen. */
+/* SO_SNDBUF while a bulky message leaves, of which the kernel grants what net.core.wmem_max allows.
+ * A round trip of 1 MiB between two CPUs takes little more than half the time then; above this
+ * there was nothing to be seen. */
 #define BULKY_BUFFER (1024 * 1024)
 
 /* What one system call writes: frames in a row of which only the first may have fds. */
@@ -54,7 +54,7 @@ static struct hark_stream *stream_of(struct hark_port *port)
         return hark_container_of(port, struct hark_stream, port);
 }
 
-/* --- watching ---------------------------------------------------------------------------------- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 static uint32_t input_events(const struct hark_stream *stream)
 {
@@ -177,7 +177,7 @@ static void on_pause_over(struct hark_timer *timer)
         update_events(stream);
 }
 
-/* --- receiving and sending --------------------------------------------------------------------- */
+/* --- receiving and sending -------------------------------------------------------------------- */
 
 static ssize_t receive_from_pipe(int fd, const struct iovec *iov, unsigned n_iov)
 {
@@ -210,15 +210,15 @@ static void fill_batch(struct batch *batch, const struct hark_out_frame *frames,
         }
 }
 
-/* Whether the error says that the kernel has no room, which says nothing of the connection and which
- * EPOLLOUT does not show: too many fds of this user are in flight, or no memory is left. */
+/* Whether the error says that the kernel has no room, which says nothing of the connection and
+ * which EPOLLOUT does not show: too many fds of this user are in flight, or no memory is left. */
 static bool is_shortage(ssize_t error)
 {
         return error == -ETOOMANYREFS || error == -ENOBUFS || error == -ENOMEM;
 }
 
-/* Whether so many fds more may be in flight. What the other side has read is known only where that is
- * all. */
+/* Whether so many fds more may be in flight. What the other side has read is known only where that
+ * is all. */
 static bool has_room_for_fds(struct hark_stream *stream, unsigned n_fds)
 {
         int n_unread = 0;
@@ -275,7 +275,7 @@ static ssize_t send_batch(struct hark_stream *stream, const struct batch *batch)
         return n;
 }
 
-/* --- the port ---------------------------------------------------------------------------------- */
+/* --- the port --------------------------------------------------------------------------------- */
 
 void hark_stream_init(struct hark_stream *stream, const struct hark_transport_ops *transport,
                       hark_loop *loop)

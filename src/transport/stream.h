@@ -12,17 +12,17 @@
  *                             ------------------------------------------------->
  *
  * The flags of an inherited descriptor are never changed where that can be avoided, because whoever
- * else holds it shares them: so sockets are used with MSG_DONTWAIT and not with O_NONBLOCK, and pipes
- * are opened anew (inherit.h).
+ * else holds it shares them: so sockets are used with MSG_DONTWAIT and not with O_NONBLOCK, and
+ * pipes are opened anew (inherit.h).
  *
- * Fds go with the first byte of their frame, in a sendmsg(2) that begins with it. The kernel delivers
- * them with that byte, and ends a recvmsg(2) after the bytes of such a sendmsg, but it may put bytes
- * that were sent before in front of them: so fds come with their frame's first byte or earlier, never
- * later, and in order.
+ * Fds go with the first byte of their frame, in a sendmsg(2) that begins with it. The kernel
+ * delivers them with that byte, and ends a recvmsg(2) after the bytes of such a sendmsg, but it may
+ * put bytes that were sent before in front of them: so fds come with their frame's first byte or
+ * earlier, never later, and in order.
  *
- * Until they are read they are charged to the sending user, who may have no more of them in flight than
- * open files (unix(7), ETOOMANYREFS): one peer that does not read would stop them for all. So of each
- * connection only some may be unread; then it waits, and nobody else.
+ * Until they are read they are charged to the sending user, who may have no more of them in flight
+ * than open files (unix(7), ETOOMANYREFS): one peer that does not read would stop them for all. So
+ * of each connection only some may be unread; then it waits, and nobody else.
  */
 
 #include "transport/transport.h"

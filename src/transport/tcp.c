@@ -3,8 +3,8 @@
 /*
  * tcp:host:port: TCP over IPv4 and IPv6, tcp(7).
  *
- * A name may stand for several addresses. A listener takes the first that can be had. A client tries
- * one after the other:
+ * A name may stand for several addresses. A listener takes the first that can be had. A client
+ * tries one after the other:
  *
  *         connect()   resolve, try an address ----.----> none left: the last error
  *                                   ^             |
@@ -12,8 +12,8 @@
  *                                   |             |
  *                                   `------- on_connecting() ----> open
  *
- * Names are asked of the resolver, which blocks; numbers are not. `*` is every address of this machine
- * to a listener, and this machine to a client.
+ * Names are asked of the resolver, which blocks; numbers are not. `*` is every address of this
+ * machine to a listener, and this machine to a client.
  */
 
 #include <errno.h>
@@ -51,7 +51,7 @@ struct tcp_listener {
         struct hark_acceptor acceptor; /* the first member */
 };
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static struct tcp_port *tcp_port_of(struct hark_port *port)
 {
@@ -108,8 +108,8 @@ static int try_address(struct tcp_port *port, const struct addrinfo *address)
         return become_connected(port);
 }
 
-/* Tries until one is connected (0) or in progress (-EINPROGRESS). error: what the result is if there is
- * none left to be tried. */
+/* Tries until one is connected (0) or in progress (-EINPROGRESS). error: what the result is if
+ * there is none left to be tried. */
 static int try_addresses(struct tcp_port *port, int error)
 {
         while (port->next) {
@@ -136,7 +136,8 @@ static int watch_connecting(struct tcp_port *port)
         return r;
 }
 
-/* The address that is being tried has come to its end. The last thing to do, see hark_stream_opened(). */
+/* The address that is being tried has come to its end. The last thing to do, see
+ * hark_stream_opened(). */
 static void go_on(struct tcp_port *port, int result)
 {
         hark_timer_stop(&port->patience);
@@ -248,7 +249,7 @@ static ssize_t send_tcp(struct hark_port *base, const struct hark_out_frame *fra
         return n;
 }
 
-/* --- listeners --------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_port)
 {

@@ -21,8 +21,8 @@ int hark_tcp_parse(struct hark_address *address, const char *body, size_t body_s
 
 bool hark_tcp_is_any(const struct hark_address *address);
 
-/* getaddrinfo(3) with more hints. Returns 0, with the list the caller's; not_found, which is an -errno:
- * there is no such host, or nobody can tell; -ENOMEM. */
+/* getaddrinfo(3) with more hints. Returns 0, with the list the caller's; not_found, which is an
+ * -errno: there is no such host, or nobody can tell; -ENOMEM. */
 int hark_tcp_resolve(const struct hark_address *address, struct addrinfo hints, int not_found,
                      struct addrinfo **ret_addresses);
 

@@ -3,9 +3,9 @@
 #define HARK_TRANSPORT_TCP_LISTEN_H
 
 /*
- * A socket that listens at the first of a host's addresses that can be had. [::] is IPv6 and nothing
- * else, so that an address means what it says; `*` is one IPv6 socket that takes IPv4 as well, or an
- * IPv4 socket where there is no IPv6.
+ * A socket that listens at the first of a host's addresses that can be had. [::] is IPv6 and
+ * nothing else, so that an address means what it says; `*` is one IPv6 socket that takes IPv4 as
+ * well, or an IPv4 socket where there is no IPv6.
  */
 
 #include "transport/address.h"

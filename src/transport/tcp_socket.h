@@ -5,9 +5,10 @@
 /*
  * What TCP sockets are set to, and what can be read off them.
  *
- * A process that dies closes its sockets, and the other side hears of it at once. A machine that dies,
- * or a cable, is silent; and silent is a process, too, that is stopped or has nothing to say. They are
- * told apart by the other side's kernel, which acknowledges and answers whatever its processes do:
+ * A process that dies closes its sockets, and the other side hears of it at once. A machine that
+ * dies, or a cable, is silent; and silent is a process, too, that is stopped or has nothing to say.
+ * They are told apart by the other side's kernel, which acknowledges and answers whatever its
+ * processes do:
  *
  *         nothing is on its way     keepalive: asked after 30 s of silence, then every 10 s, given up
  *                                   after 3 questions without an answer: within a minute
@@ -16,9 +17,9 @@
  *
  * 30 s also keeps the connection known to routers on the way, which forget it after minutes.
  *
- * TCP_USER_TIMEOUT does not do for the second: it also ends a connection whose other side answers, but
- * does not read for so long (the kernel's tcp_probe_timer()), as a process in a debugger would not. Nor
- * does what the kernel does on its own, which takes a quarter of an hour.
+ * TCP_USER_TIMEOUT does not do for the second: it also ends a connection whose other side answers,
+ * but does not read for so long (the kernel's tcp_probe_timer()), as a process in a debugger would
+ * not. Nor does what the kernel does on its own, which takes a quarter of an hour.
  */
 
 #include <netinet/in.h>
@@ -29,8 +30,8 @@
 #define HARK_TCP_SILENCE_MS 60000
 #define HARK_TCP_LOOK_MS    15000
 
-/* A non-blocking socket of AF_INET or AF_INET6, or -errno. Small writes leave it at once, and a lost
- * machine is noticed as said above; sockets that it accepts are the same in this. */
+/* A non-blocking socket of AF_INET or AF_INET6, or -errno. Small writes leave it at once, and a
+ * lost machine is noticed as said above; sockets that it accepts are the same in this. */
 int hark_tcp_open(int family);
 
 /* Sets a socket that somebody else has made to the same. */
@@ -55,8 +56,9 @@ void hark_tcp_print(const union hark_tcp_name *name, char *text, size_t size);
 
 bool hark_tcp_is_loopback(const union hark_tcp_name *name);
 
-/* Whether the socket is connected to itself, as happens to who connects to a port of this machine where
- * nobody listens, and is given that very port as its own (RFC 9293, 3.5: simultaneous open). */
+/* Whether the socket is connected to itself, as happens to who connects to a port of this machine
+ * where nobody listens, and is given that very port as its own (RFC 9293, 3.5: simultaneous
+ * open). */
 bool hark_tcp_is_own_peer(int fd);
 
 #endif

@@ -99,8 +99,8 @@ struct hark_transport_ops {
         bool connects_once;           /* an address of it leads to one port, and never to another */
 
         /*
-         * Parses the body into its fields of address, whose options and text are set. The body is as
-         * it was written: each transport splits it first and then decodes the parts, with
+         * Parses the body into its fields of address, whose options and text are set. The body is
+         * as it was written: each transport splits it first and then decodes the parts, with
          * hark_address_decode(). Its escapes are well-formed, it has no control characters, and
          * spaces only if HARK_OPTION_SPACES is among the options.
          * Returns 0; -EINVAL, -ENOMEM, with why written.
@@ -119,30 +119,31 @@ struct hark_transport_ops {
         int (*listen)(hark_loop *loop, const struct hark_address *address,
                       struct hark_listener **ret_listener);
 
-        /* Stops listening and frees; leaves nothing of its own behind in the file system. May block up
-         * to a second for the lock of a directory. */
+        /* Stops listening and frees; leaves nothing of its own behind in the file system. May block
+         * up to a second for the lock of a directory. */
         void (*close_listener)(struct hark_listener *listener);
 
         /*
-         * Looks up the names in an address, which blocks, so that connect need not: whoever connects
-         * more than once does that first. 0; -EHOSTUNREACH, -ENOMEM. NULL: there is nothing to look up.
+         * Looks up the names in an address, which blocks, so that connect need not: whoever
+         * connects more than once does that first. 0; -EHOSTUNREACH, -ENOMEM. NULL: there is
+         * nothing to look up.
          */
         int (*resolve)(struct hark_address *address);
 
         /*
          * Begins to connect; what can be told at once is (-ENOENT, -ECONNREFUSED, ...), the rest
-         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver, unless the address
-         * is resolved, and until a program that it starts has been executed. A resolved address must
-         * outlive the port. NULL: this transport only listens.
+         * comes as HARK_PORT_OPENED or HARK_PORT_BROKEN. May block in the resolver, unless the
+         * address is resolved, and until a program that it starts has been executed. A resolved
+         * address must outlive the port. NULL: this transport only listens.
          */
         int (*connect)(hark_loop *loop, const struct hark_address *address,
                        struct hark_port **ret_port);
 
         /*
          * Watches for a server to come to an address, where the kernel can tell: whoever sets
-         * on_arrival before the loop runs, and then finds nobody there, is told. It may miss some, so
-         * that he has to try now and then by himself. 0; -errno: not this one, or not now. NULL: the
-         * kernel cannot tell.
+         * on_arrival before the loop runs, and then finds nobody there, is told. It may miss some,
+         * so that he has to try now and then by himself. 0; -errno: not this one, or not now. NULL:
+         * the kernel cannot tell.
          */
         int (*watch)(hark_loop *loop, const struct hark_address *address,
                      struct hark_watch **ret_watch);
@@ -156,8 +157,8 @@ struct hark_transport_ops {
         int (*start)(struct hark_port *port);
 
         /*
-         * Reads what is there into iov. A stream fills it as far as it can, a packet transport gives
-         * one packet. fds that came along are appended to *fds.
+         * Reads what is there into iov. A stream fills it as far as it can, a packet transport
+         * gives one packet. fds that came along are appended to *fds.
          * Returns bytes, > 0; 0: the end, in good order; -EAGAIN: nothing there;
          * -ECONNRESET and others: it is lost.
          */

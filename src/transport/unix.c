@@ -76,7 +76,7 @@ static int check_server(const struct unix_port *port)
         return -EPERM;
 }
 
-/* --- ports ------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static struct unix_port *unix_port_of(struct hark_port *port)
 {
@@ -195,7 +195,7 @@ static int list_groups_unix(struct hark_port *port, gid_t **ret_groups, size_t *
         return hark_peer_list_groups(unix_port_of(port)->stream.in.fd, ret_groups, ret_n_groups);
 }
 
-/* --- listeners --------------------------------------------------------------------------------- */
+/* --- listeners -------------------------------------------------------------------------------- */
 
 static struct unix_listener *unix_listener_of(struct hark_listener *listener)
 {

@@ -3,8 +3,8 @@
 #define HARK_TRANSPORT_UNIX_ADDRESS_H
 
 /*
- * /path and @name of UNIX sockets, and who may be at their other end, beside root, whom nothing keeps
- * out anyway, and our own user:
+ * /path and @name of UNIX sockets, and who may be at their other end, beside root, whom nothing
+ * keeps out anyway, and our own user:
  *
  *                      no uid=                             uid=NAME      uid=any
  *         client       owners of the path, see trust.h     NAME          anybody

@@ -32,8 +32,8 @@ struct hark_chain {
         uint8_t bytes[HARK_CHAIN_MAX];
 };
 
-/* What is wrong with these bytes, as a static text; NULL: nothing. More than 16 hops are not wrong, only
- * too many. */
+/* What is wrong with these bytes, as a static text; NULL: nothing. More than 16 hops are not wrong,
+ * only too many. */
 const char *hark_chain_check(struct hark_span bytes);
 
 /* The number of the chain that begins with this request: its asker's instance, and its id. */

@@ -9,8 +9,8 @@
  *
  * extensions are a u32 with the size of what follows, then any number of
  *         u16 id | u16 size | value, not padded
- * of which an id with bit 15 set must be understood: an unknown one is a protocol error. Of two with
- * the same id the first counts. Padding is written as zeros and not looked at.
+ * of which an id with bit 15 set must be understood: an unknown one is a protocol error. Of two
+ * with the same id the first counts. Padding is written as zeros and not looked at.
  */
 
 #include "wire/header.h"
@@ -62,8 +62,8 @@ int hark_frame_split(const struct hark_header *header, const uint8_t *body, size
 int hark_frame_prefix_size(const struct hark_header *header, const uint8_t *body, size_t body_size,
                            size_t *ret_size, const char **ret_why);
 
-/* What is wrong with a frame's extensions, as a static text: one that is cut short, or too short for
- * its id, or that must be understood and is not known. NULL: nothing. */
+/* What is wrong with a frame's extensions, as a static text: one that is cut short, or too short
+ * for its id, or that must be understood and is not known. NULL: nothing. */
 const char *hark_extensions_check(struct hark_span extensions);
 
 /* Finds an extension in a frame's extensions; false: it is not there. */

@@ -36,14 +36,15 @@
  *         ack                                                              subscription
  *         withdrawn    name                                                subscription
  *
- * and nothing for ping, pong, cancel and unsubscribe. Every type may have extensions. A flag that is
- * not defined for its type is a protocol error, so that whoever gives it a meaning later can rely
- * on its being heeded; a field that a type does not use is sent as 0 and ignored, so that it can be
- * given one that old readers may ignore.
+ * and nothing for ping, pong, cancel and unsubscribe. Every type may have extensions. A flag that
+ * is not defined for its type is a protocol error, so that whoever gives it a meaning later can
+ * rely on its being heeded; a field that a type does not use is sent as 0 and ignored, so that it
+ * can be given one that old readers may ignore.
  *
- * A message in fragments: all fragments but the last have MORE, all but the first CONTINUED; none is
- * empty. The first one says all there is to say of the message, and its total; in the others only
- * type, id, priority, offset and payload count, and name, extensions and fds are a protocol error.
+ * A message in fragments: all fragments but the last have MORE, all but the first CONTINUED; none
+ * is empty. The first one says all there is to say of the message, and its total; in the others
+ * only type, id, priority, offset and payload count, and name, extensions and fds are a protocol
+ * error.
  */
 
 #include <stdbool.h>

@@ -11,7 +11,7 @@
 
 #define ANSWER_SIZE (64 * 1024)
 
-/* --- asking ---------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 struct answer {
         bool is_there;
@@ -103,7 +103,7 @@ void rig_expect_end(struct rig *rig, const struct ending *ending, int result)
         kit_assert(ending->n == 1);
 }
 
-/* --- skipping -------------------------------------------------------------------------------------- */
+/* --- skipping --------------------------------------------------------------------------------- */
 
 static const struct hark_transport *find_transport(const char *scheme, size_t size)
 {

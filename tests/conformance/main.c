@@ -5,9 +5,9 @@
  *
  *         conformance ADDRESS here|apart|foreign
  *
- * here: server and clients on one loop of one process; apart: in two; foreign: in a poll(2) that knows
- * nothing but hark_loop_fd(). Transports are run by being listed in meson.build. What one of them can
- * not do is skipped, by hark_transport_get(), and said.
+ * here: server and clients on one loop of one process; apart: in two; foreign: in a poll(2) that
+ * knows nothing but hark_loop_fd(). Transports are run by being listed in meson.build. What one of
+ * them can not do is skipped, by hark_transport_get(), and said.
  *
  *         conformance serve IS_FOREIGN WISHES ADDRESS
  *

@@ -35,7 +35,7 @@ bool rig_can_be_here(const char *address)
         return way_of(address) != WAY_EXEC;
 }
 
-/* --- addresses ------------------------------------------------------------------------------------ */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* {path} and {name} become the test's own. */
 static void fill_in(char *ret_address, size_t size)
@@ -109,7 +109,7 @@ static void next_address(struct rig *rig, char *ret_address, size_t size)
         }
 }
 
-/* --- pipes ---------------------------------------------------------------------------------------- */
+/* --- pipes ------------------------------------------------------------------------------------ */
 
 static void make_pipes(struct rig *rig)
 {
@@ -144,7 +144,7 @@ static void close_clients_pipes(struct rig *rig)
                 close_clients_ends(&rig->pipes[rig->n_pipes_used]);
 }
 
-/* --- the service's side --------------------------------------------------------------------------- */
+/* --- the service's side ----------------------------------------------------------------------- */
 
 static void listen_at(hark_server *server, const char *address)
 {
@@ -299,7 +299,7 @@ int rig_become_service(const char *wishes_text, const char *address)
         return EXIT_SUCCESS;
 }
 
-/* --- the clients' side ---------------------------------------------------------------------------- */
+/* --- the clients' side ------------------------------------------------------------------------ */
 
 const struct hark_client_params rig_one_shot = {.is_one_shot = true};
 
@@ -421,7 +421,7 @@ void rig_start_apart(struct rig *rig, const struct wishes *wishes,
                 rig->pid = (pid_t)strtol(rig_ask(rig, "pid", "%s", ""), NULL, 10);
 }
 
-/* --- the other process ---------------------------------------------------------------------------- */
+/* --- the other process ------------------------------------------------------------------------ */
 
 static bool is_stopped(pid_t pid)
 {

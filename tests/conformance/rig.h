@@ -3,8 +3,8 @@
 #define RIG_H
 
 /*
- * What every test stands on: a service, and clients of it on a loop of this process, over the address
- * that the program was given.
+ * What every test stands on: a service, and clients of it on a loop of this process, over the
+ * address that the program was given.
  *
  *         here    loop [ client client service ]
  *         apart   loop [ client client ]  <---->  process [ service ]
@@ -69,8 +69,8 @@ extern const struct hark_client_params rig_one_shot;
 
 /* Connects, on the rig's loop, and waits for it; the rig lets go of it. params may be NULL. */
 hark_client *rig_connect(struct rig *rig, const struct hark_client_params *params);
-/* Another process connects, by this name, and serves what a service does to the rig's. Before any of the
- * rig's own clients, whose ends it would hold. */
+/* Another process connects, by this name, and serves what a service does to the rig's. Before any
+ * of the rig's own clients, whose ends it would hold. */
 void rig_join(struct rig *rig, const char *name);
 
 /* As hark_connect(); the client is the test's. */
@@ -107,13 +107,15 @@ void rig_end(struct rig *rig);
 /* Becomes the service of exec:. @return an exit status */
 int rig_become_service(const char *wishes, const char *address);
 
-/* --- asking ---------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
-/* Asks, waiting in the way that suits where the service is. *ret_reply (may be NULL) as hark_call(). */
+/* Asks, waiting in the way that suits where the service is. *ret_reply (may be NULL) as
+ * hark_call(). */
 int rig_call(struct rig *rig, const char *method, struct hark_payload payload, int timeout_ms,
              hark_message **ret_reply);
 
-/* Asks with a text, and is answered well. @return the answer; valid until the second call after it */
+/* Asks with a text, and is answered well. @return the answer; valid until the second call after
+ * it */
 const char *rig_ask(struct rig *rig, const char *method, const char *format, ...) HARK_FORMAT(3, 4);
 long rig_count(struct rig *rig, const char *name);
 
@@ -133,7 +135,7 @@ uint64_t rig_invoke(struct rig *rig, const char *method, const char *text, struc
 /* Lets the rig run until the call has ended, and expects this result. */
 void rig_expect_end(struct rig *rig, const struct ending *ending, int result);
 
-/* --- skipping -------------------------------------------------------------------------------------- */
+/* --- skipping --------------------------------------------------------------------------------- */
 
 /* What the client's end of a connection can do; and the service's. */
 bool rig_client_can(enum hark_capability capability);

@@ -12,7 +12,7 @@
 
 #include "kit.h"
 
-/* --- what it remembers ------------------------------------------------------------------------- */
+/* --- what it remembers ------------------------------------------------------------------------ */
 
 static struct counter *find_counter(struct service *service, const char *name)
 {
@@ -103,7 +103,7 @@ static void stop(struct service *service)
         hark_loop_stop(service->loop);
 }
 
-/* --- hooks --------------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------ */
 
 /* Those who find no place cannot be asked by name. */
 static void replace_peer(struct service *service, hark_peer *old, hark_peer *now)
@@ -185,7 +185,7 @@ static void on_relief(hark_server *server, void *userdata)
         service_add(userdata, "relieved", 1);
 }
 
-/* --- life ---------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static const struct service_method own_methods[] = {
         {"count", answer_count},

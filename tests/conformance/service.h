@@ -69,8 +69,8 @@
 #include <hark/hark.h>
 #include <stdbool.h>
 
-/* How the service shall be. All zeros: as the library's defaults are. Plain data, which is also handed
- * to a program that is executed. */
+/* How the service shall be. All zeros: as the library's defaults are. Plain data, which is also
+ * handed to a program that is executed. */
 struct wishes {
         struct hark_limits limits;
         uint32_t connections, connections_per_uid;

@@ -9,7 +9,7 @@
 
 #include "kit.h"
 
-/* --- kept until somebody says so ------------------------------------------------------------------ */
+/* --- kept until somebody says so -------------------------------------------------------------- */
 
 static void keep(struct service *service, hark_request *request)
 {
@@ -18,7 +18,8 @@ static void keep(struct service *service, hark_request *request)
         service_add(service, "kept", 1);
 }
 
-/* Whether it was kept, and is not any more: a cancel may be told of one that was let go of meanwhile. */
+/* Whether it was kept, and is not any more: a cancel may be told of one that was let go of
+ * meanwhile. */
 static bool forget_kept(struct service *service, const hark_request *request)
 {
         for (size_t i = 0; i < service->n_kept; i++) {
@@ -111,7 +112,7 @@ static void answer_burst(hark_request *request, void *userdata)
         hark_reply(request, HARK_NOTHING);
 }
 
-/* --- answered by itself, later -------------------------------------------------------------------- */
+/* --- answered by itself, later ---------------------------------------------------------------- */
 
 static void answer_by_timer(void *userdata)
 {

@@ -58,7 +58,7 @@ static void answer_and_disconnect(hark_request *request, void *userdata)
                     hark_send(hark_peer_client(hark_request_peer(request)), "note", HARK_NOTHING));
 }
 
-/* --- asking back --------------------------------------------------------------------------------- */
+/* --- asking back ------------------------------------------------------------------------------ */
 
 static hark_client *client_of(hark_request *request)
 {

@@ -18,7 +18,7 @@ static void note_cancel(struct service *service, int reason)
         service_set(service, "cancel_reason", reason);
 }
 
-/* --- items of an answer -------------------------------------------------------------------------- */
+/* --- items of an answer ----------------------------------------------------------------------- */
 
 struct producer {
         struct service *service;
@@ -123,7 +123,7 @@ static void push_and_forget(hark_request *request, void *userdata)
         service_set(userdata, "pushed_at_once", hark_push(request, hark_text("one")));
 }
 
-/* --- items of a question ------------------------------------------------------------------------- */
+/* --- items of a question ---------------------------------------------------------------------- */
 
 struct consumer {
         struct service *service;
@@ -172,7 +172,8 @@ static void on_item(hark_request *request, hark_message *item, void *userdata)
         }
         consumer->n_items++;
         consumer->size += hark_message_size(item);
-        /* A number and zeros are no text; with the NUL behind them they can be read all the same. */
+        /* A number and zeros are no text; with the NUL behind them they can be read all the
+         * same. */
         consumer->n_in_order += strtol(hark_message_data(item), NULL, 10) == consumer->n_items;
         service_set(consumer->service, "collected", consumer->n_items);
 }
@@ -238,7 +239,7 @@ static void answer_it(hark_request *request, void *userdata)
         hark_reply(request, HARK_NOTHING);
 }
 
-/* --- both ---------------------------------------------------------------------------------------- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static void on_mirror_item(hark_request *request, hark_message *item, void *userdata)
 {

@@ -19,7 +19,8 @@ static void go_on(void *userdata)
 static void take_item(struct stream_record *record, hark_message *item)
 {
         record->n_items++;
-        /* A number and zeros are no text; with the NUL behind them they can be read all the same. */
+        /* A number and zeros are no text; with the NUL behind them they can be read all the
+         * same. */
         record->n_in_order += strtoul(hark_message_data(item), NULL, 10) == record->n_items;
         if (record->n_items == record->cancel_at)
                 kit_assert_good(hark_cancel(record->client, record->id));

@@ -28,8 +28,8 @@ void stream_observe(struct stream_record *record, hark_client *client, const cha
 void stream_observe_payload(struct stream_record *record, hark_client *client, const char *method,
                             struct hark_payload payload);
 
-/* Asks with items; observes or not. Those are fed from here on until all are, or there is no room, and
- * then whenever there is. */
+/* Asks with items; observes or not. Those are fed from here on until all are, or there is no room,
+ * and then whenever there is. */
 void stream_feed(struct stream_record *record, hark_client *client, const char *method,
                  bool is_observed);
 

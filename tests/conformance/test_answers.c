@@ -155,7 +155,7 @@ START_TEST(an_answer_may_come_after_a_post_from_another_thread)
 }
 END_TEST
 
-/* --- kept ------------------------------------------------------------------------------------------ */
+/* --- kept ------------------------------------------------------------------------------------- */
 
 START_TEST(a_request_that_was_kept_and_let_go_of_is_told_of)
 {

@@ -37,7 +37,7 @@ START_TEST(every_size_comes_back_identical)
 }
 END_TEST
 
-/* --- many at once ---------------------------------------------------------------------------------- */
+/* --- many at once ----------------------------------------------------------------------------- */
 
 struct crowd {
         unsigned n_ended, n_right;
@@ -103,7 +103,7 @@ START_TEST(calls_may_be_made_before_the_connection_stands)
 }
 END_TEST
 
-/* --- what goes with them --------------------------------------------------------------------------- */
+/* --- what goes with them ---------------------------------------------------------------------- */
 
 START_TEST(encoding_and_priority_travel_along)
 {
@@ -160,7 +160,7 @@ START_TEST(what_is_malformed_is_refused_before_it_begins)
 }
 END_TEST
 
-/* --- one way --------------------------------------------------------------------------------------- */
+/* --- one way ---------------------------------------------------------------------------------- */
 
 struct refusals {
         unsigned n;
@@ -212,7 +212,7 @@ START_TEST(a_one_way_call_to_an_unknown_method_is_told_as_refused)
 }
 END_TEST
 
-/* --- sizes that are not taken ---------------------------------------------------------------------- */
+/* --- sizes that are not taken ----------------------------------------------------------------- */
 
 START_TEST(what_the_service_does_not_take_is_not_sent)
 {

@@ -14,7 +14,7 @@
 
 #define AT_ONCE_MS 2000 /* where the deadline is a minute away */
 
-/* --- killed ----------------------------------------------------------------------------------------------- */
+/* --- killed ----------------------------------------------------------------------------------- */
 
 START_TEST(everything_that_waits_for_a_killed_server_ends_at_once)
 {
@@ -166,7 +166,7 @@ START_TEST(a_server_hears_of_a_killed_client)
 }
 END_TEST
 
-/* --- standing still ----------------------------------------------------------------------------------------- */
+/* --- standing still --------------------------------------------------------------------------- */
 
 START_TEST(a_server_that_stands_still_is_slow_and_not_dead)
 {

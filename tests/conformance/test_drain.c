@@ -319,7 +319,7 @@ START_TEST(a_server_without_clients_drains_at_once)
 }
 END_TEST
 
-/* --- both ways ------------------------------------------------------------------------------------------ */
+/* --- both ways -------------------------------------------------------------------------------- */
 
 static void answer_twice(hark_request *request, void *userdata)
 {

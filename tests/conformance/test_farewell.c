@@ -24,7 +24,7 @@ static void on_state(hark_client *client, int state, int reason, void *userdata)
         states->reason = reason;
 }
 
-/* --- coming --------------------------------------------------------------------------------------------- */
+/* --- coming ----------------------------------------------------------------------------------- */
 
 START_TEST(a_client_is_told_that_it_is_connected_once)
 {
@@ -107,7 +107,7 @@ START_TEST(who_is_refused_is_handled_nothing)
 }
 END_TEST
 
-/* --- going ------------------------------------------------------------------------------------------------ */
+/* --- going ------------------------------------------------------------------------------------ */
 
 START_TEST(letting_go_of_a_client_ends_what_is_in_flight_before_it_returns)
 {
@@ -261,7 +261,7 @@ START_TEST(connections_come_and_go)
 }
 END_TEST
 
-/* --- flushing --------------------------------------------------------------------------------------------- */
+/* --- flushing --------------------------------------------------------------------------------- */
 
 START_TEST(a_flush_waits_until_all_is_read)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Questions of many items: all of them, in order, each once, no faster than the handler takes them. */
+/* Questions of many items: all of them, in order, each once, no faster than the handler takes
+ * them. */
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Files that travel with a message: with exactly that one, however many travel, and none gets lost. */
+/* Files that travel with a message: with exactly that one, however many travel, and none gets
+ * lost. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -129,7 +130,7 @@ START_TEST(files_that_nobody_takes_are_closed)
 }
 END_TEST
 
-/* --- each with its own -------------------------------------------------------------------------------------- */
+/* --- each with its own ------------------------------------------------------------------------ */
 
 struct mixed {
         unsigned number, *n_checked;
@@ -192,7 +193,7 @@ START_TEST(files_stay_with_their_message_among_many)
 }
 END_TEST
 
-/* --- what cannot be passed ---------------------------------------------------------------------------------- */
+/* --- what cannot be passed -------------------------------------------------------------------- */
 
 START_TEST(more_files_than_one_message_may_have_are_refused)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Groups: each notification goes to one member, and to another if that one does not live to confirm it. */
+/* Groups: each notification goes to one member, and to another if that one does not live to confirm
+ * it. */
 
 #include <errno.h>
 #include <signal.h>
@@ -66,7 +67,7 @@ static void check_each_came(const struct crew *crew, unsigned n, unsigned times)
                 ck_assert_msg(crew->seen[i] == times, "%u came %u times", i, crew->seen[i]);
 }
 
-/* --- who gets what --------------------------------------------------------------------------------- */
+/* --- who gets what ---------------------------------------------------------------------------- */
 
 START_TEST(each_goes_to_one_member_in_turns)
 {
@@ -133,7 +134,7 @@ START_TEST(each_goes_to_a_member_that_it_matches)
 }
 END_TEST
 
-/* --- a member that does nothing ---------------------------------------------------------------------- */
+/* --- a member that does nothing --------------------------------------------------------------- */
 
 /* A client on a loop of its own, which nobody runs once its member stands. */
 struct sleeper {
@@ -221,7 +222,7 @@ START_TEST(what_waits_for_nobody_is_bounded_and_told)
 }
 END_TEST
 
-/* --- the end of a member ------------------------------------------------------------------------------ */
+/* --- the end of a member ---------------------------------------------------------------------- */
 
 START_TEST(what_one_leaves_behind_goes_to_others_marked)
 {
@@ -303,7 +304,7 @@ START_TEST(once_only_leaves_it_to_the_publisher)
 }
 END_TEST
 
-/* --- killed --------------------------------------------------------------------------------------------- */
+/* --- killed ----------------------------------------------------------------------------------- */
 
 struct doomed {
         struct rig *rig;
@@ -382,7 +383,7 @@ START_TEST(what_a_killed_member_wanted_once_only_goes_to_the_publisher)
 }
 END_TEST
 
-/* --- a server that comes back ----------------------------------------------------------------------------- */
+/* --- a server that comes back ----------------------------------------------------------------- */
 
 struct traveller {
         unsigned n_jobs, n_gaps;
@@ -433,7 +434,7 @@ START_TEST(a_member_is_one_again_when_the_server_is_back)
 }
 END_TEST
 
-/* --- files -------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 struct reader {
         char text[64];
@@ -479,7 +480,7 @@ START_TEST(files_go_to_the_next_member_too)
 }
 END_TEST
 
-/* --- wishes ------------------------------------------------------------------------------------------------- */
+/* --- wishes ----------------------------------------------------------------------------------- */
 
 START_TEST(a_group_has_a_name)
 {

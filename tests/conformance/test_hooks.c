@@ -98,7 +98,7 @@ static void tear_down(struct house *house)
         rig_end(&house->rig);
 }
 
-/* --- peers ------------------------------------------------------------------------------------------------ */
+/* --- peers ------------------------------------------------------------------------------------ */
 
 START_TEST(a_peer_keeps_what_its_server_gives_it)
 {
@@ -182,7 +182,7 @@ START_TEST(what_is_published_before_a_refusal_does_not_reach_the_refused)
 }
 END_TEST
 
-/* --- methods ---------------------------------------------------------------------------------------------- */
+/* --- methods ---------------------------------------------------------------------------------- */
 
 START_TEST(a_method_can_be_taken_back)
 {
@@ -228,7 +228,8 @@ START_TEST(a_call_to_a_server_of_the_same_loop_is_a_circle)
 }
 END_TEST
 
-/* By a client on another loop of the same thread; the two were run by turns until it was connected. */
+/* By a client on another loop of the same thread; the two were run by turns until it was
+ * connected. */
 START_TEST(a_call_to_a_server_of_the_same_thread_is_a_circle)
 {
         hark_message *reply = NULL;
@@ -267,7 +268,7 @@ START_TEST(what_is_published_must_have_a_name)
 }
 END_TEST
 
-/* --- the end of a server ------------------------------------------------------------------------------------ */
+/* --- the end of a server ---------------------------------------------------------------------- */
 
 START_TEST(letting_go_of_a_server_tells_all_before_it_returns)
 {

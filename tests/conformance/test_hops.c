@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What goes along when a handler asks in turn: over three processes, of which the first and the third are
- * clients that serve, and the service in between relays.
+ * What goes along when a handler asks in turn: over three processes, of which the first and the
+ * third are clients that serve, and the service in between relays.
  *
  *         first: this one <----> service <----> third
  */
@@ -52,7 +52,7 @@ static void wait_for_third(struct line *line, const char *counter, long n)
                 kit_assert_msg(kit_now_ms() < end_ms, "the third has never %s", counter);
 }
 
-/* --- deadlines and cancels --------------------------------------------------------------------------- */
+/* --- deadlines and cancels -------------------------------------------------------------------- */
 
 START_TEST(a_handler_further_on_has_the_time_that_is_left)
 {
@@ -190,7 +190,7 @@ START_TEST(a_cancel_does_not_go_on_without_a_parent)
 }
 END_TEST
 
-/* --- traces -------------------------------------------------------------------------------------------- */
+/* --- traces ----------------------------------------------------------------------------------- */
 
 START_TEST(a_trace_goes_along_to_the_last)
 {
@@ -209,7 +209,7 @@ START_TEST(a_trace_goes_along_to_the_last)
 }
 END_TEST
 
-/* --- circles ------------------------------------------------------------------------------------------- */
+/* --- circles ---------------------------------------------------------------------------------- */
 
 static bool ends_with(const char *text, const char *end)
 {

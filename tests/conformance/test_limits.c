@@ -50,7 +50,7 @@ static struct hark_client_params tell(struct told *told)
                                            .userdata = told};
 }
 
-/* --- calls ------------------------------------------------------------------------------------------------ */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 START_TEST(more_calls_in_flight_than_the_service_takes_are_not_sent)
 {
@@ -120,7 +120,7 @@ START_TEST(what_is_sent_one_way_is_handled_or_told_of)
 }
 END_TEST
 
-/* --- subscriptions ---------------------------------------------------------------------------------------- */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
 /* They come in much faster than handlers run. */
 static void send_a_burst(const struct wishes *wishes, unsigned n)
@@ -193,7 +193,7 @@ START_TEST(more_subscriptions_than_its_hello_allows_are_refused)
 }
 END_TEST
 
-/* --- the queue -------------------------------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 START_TEST(a_full_queue_says_so_and_then_that_it_has_room)
 {
@@ -221,7 +221,7 @@ START_TEST(a_full_queue_says_so_and_then_that_it_has_room)
 }
 END_TEST
 
-/* --- connections ------------------------------------------------------------------------------------------ */
+/* --- connections ------------------------------------------------------------------------------ */
 
 /* Tries to come in. @return 0, or why not */
 static int try_to_come_in(struct rig *rig, hark_client **ret_client)

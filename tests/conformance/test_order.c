@@ -99,7 +99,7 @@ END_TEST
 CHAPTER(test_order, calls_and_publications_arrive_as_they_were_sent,
         answers_and_notifications_arrive_as_they_were_sent, what_waits_together_leaves_by_priority)
 
-/* --- in flight ------------------------------------------------------------------------------------------ */
+/* --- in flight -------------------------------------------------------------------------------- */
 
 #define LARGE ((size_t)16 * 1024 * 1024)
 

@@ -73,7 +73,7 @@ static void come_back(struct rig *rig)
         find_service(rig);
 }
 
-/* --- calls that are sent again --------------------------------------------------------------------------- */
+/* --- calls that are sent again ---------------------------------------------------------------- */
 
 static void keep_again(struct rig *rig, int timeout_ms, struct ending *ending)
 {
@@ -255,7 +255,7 @@ START_TEST(letting_go_ends_what_would_be_asked_again)
 }
 END_TEST
 
-/* --- what waits in the outbox ---------------------------------------------------------------------------- */
+/* --- what waits in the outbox ----------------------------------------------------------------- */
 
 static void send_note(struct rig *rig, const char *text)
 {
@@ -367,7 +367,7 @@ START_TEST(what_waits_when_the_client_is_let_go_of_is_told_as_dropped)
 }
 END_TEST
 
-/* --- what was under way ----------------------------------------------------------------------------------- */
+/* --- what was under way ----------------------------------------------------------------------- */
 
 /* The service stands still, so that what is sent fills all that lies between. */
 static unsigned send_into_the_dark(struct rig *rig)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a subscription wishes for a full queue, and how its publisher hears of it and paces itself. */
+/* What a subscription wishes for a full queue, and how its publisher hears of it and paces
+ * itself. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static void check_gap(const struct record_entry *entry, uint64_t first, uint64_t
         kit_assert_result(entry->reason, -ENOBUFS);
 }
 
-/* --- policies ------------------------------------------------------------------------------------- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 START_TEST(drop_newest_keeps_the_beginning)
 {
@@ -136,7 +137,7 @@ START_TEST(disconnect_ends_the_connection_and_says_so_at_both_ends)
 }
 END_TEST
 
-/* --- the publisher -------------------------------------------------------------------------------- */
+/* --- the publisher ---------------------------------------------------------------------------- */
 
 START_TEST(the_publisher_hears_how_much_whom_it_cost)
 {

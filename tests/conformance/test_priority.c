@@ -71,8 +71,8 @@ static void count_refusal(hark_client *client, const char *method, int status,
         ++*(unsigned *)userdata;
 }
 
-/* More comes at once than a turn of callbacks deals with, again and again: then it waits where it was
- * sent, before it exceeds the limits here. */
+/* More comes at once than a turn of callbacks deals with, again and again: then it waits where it
+ * was sent, before it exceeds the limits here. */
 START_TEST(who_sends_faster_than_handlers_run_is_not_refused_for_it)
 {
         static const uint8_t bytes[300];
@@ -94,7 +94,7 @@ END_TEST
 CHAPTER(test_priority, calls_that_never_cease_to_be_urgent_let_others_through,
         who_sends_faster_than_handlers_run_is_not_refused_for_it)
 
-/* --- what has come, or waits, at this end ------------------------------------------------------------- */
+/* --- what has come, or waits, at this end ----------------------------------------------------- */
 
 struct diary {
         char text[256];

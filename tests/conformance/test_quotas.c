@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Quotas: one client uses up what it is granted and asks for more. It is refused, in words that name
- * the limit, and another one has all of its own meanwhile.
+ * Quotas: one client uses up what it is granted and asks for more. It is refused, in words that
+ * name the limit, and another one has all of its own meanwhile.
  *
  * A client knows from the hello what it is granted, and does not send more; so the greedy one sends
  * before that.

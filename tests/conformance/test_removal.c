@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Letting go of anything in any callback: of the client, of the server, of both and the loop, its own
- * object included, with calls, requests and subscriptions in flight. What was in flight ends, once.
+ * Letting go of anything in any callback: of the client, of the server, of both and the loop, its
+ * own object included, with calls, requests and subscriptions in flight. What was in flight ends,
+ * once.
  */
 
 #include <errno.h>
@@ -86,7 +87,7 @@ static void happen(struct scene *scene, enum moment moment)
         let_go(scene);
 }
 
-/* --- callbacks ------------------------------------------------------------------------------------------ */
+/* --- callbacks -------------------------------------------------------------------------------- */
 
 static int on_accept(hark_peer *peer, void *userdata)
 {
@@ -211,7 +212,7 @@ static void on_child(pid_t pid, int wait_status, void *userdata)
         happen(userdata, IN_ON_CHILD);
 }
 
-/* --- causes --------------------------------------------------------------------------------------------- */
+/* --- causes ----------------------------------------------------------------------------------- */
 
 static uint64_t call(struct scene *scene, const char *method, int timeout_ms)
 {
@@ -303,7 +304,7 @@ static void cause_the_rest(struct scene *scene)
                 scene->server = hark_server_unref(scene->server);
 }
 
-/* --- scenes --------------------------------------------------------------------------------------------- */
+/* --- scenes ----------------------------------------------------------------------------------- */
 
 static void make_server(struct scene *scene)
 {

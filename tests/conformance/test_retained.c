@@ -12,8 +12,8 @@
 
 #define LOG_SIZE 2048
 
-/* What a subscription that wants retained values was told, as one line: "a=1? a=2 !a . " are a value from
- * before, a change, a withdrawal, and that all values from before have been told. */
+/* What a subscription that wants retained values was told, as one line: "a=1? a=2 !a . " are a
+ * value from before, a change, a withdrawal, and that all values from before have been told. */
 struct view {
         char log[LOG_SIZE];
         unsigned n_current;
@@ -97,7 +97,7 @@ static void start(struct rig *rig)
         rig->client = rig_connect(rig, NULL);
 }
 
-/* --- values --------------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 START_TEST(who_comes_later_is_told_the_values_first)
 {
@@ -220,7 +220,7 @@ START_TEST(what_cannot_be_kept_is_not_taken)
 }
 END_TEST
 
-/* --- live values ------------------------------------------------------------------------------------ */
+/* --- live values ------------------------------------------------------------------------------ */
 
 START_TEST(a_live_value_ends_with_its_publisher)
 {
@@ -246,7 +246,7 @@ START_TEST(a_live_value_ends_with_its_publisher)
 }
 END_TEST
 
-/* --- coming back ------------------------------------------------------------------------------------ */
+/* --- coming back ------------------------------------------------------------------------------ */
 
 START_TEST(after_a_restart_what_is_gone_is_withdrawn)
 {
@@ -276,7 +276,7 @@ START_TEST(after_a_restart_what_is_gone_is_withdrawn)
 }
 END_TEST
 
-/* --- races ------------------------------------------------------------------------------------------- */
+/* --- races ------------------------------------------------------------------------------------ */
 
 #define N_AT_ONCE 16
 
@@ -364,7 +364,8 @@ static bool are_running(const struct racer *racers)
         return false;
 }
 
-/* No more than the guide, who hears of all of them, has heard a short time ago: so nobody has a gap. */
+/* No more than the guide, who hears of all of them, has heard a short time ago: so nobody has a
+ * gap. */
 static unsigned long change(hark_client *client, const struct racer *guide, unsigned long value)
 {
         char text[24];

@@ -77,7 +77,7 @@ static int loss_reason(void)
         return setting.is_here ? 0 : -ECONNRESET;
 }
 
-/* --- states -------------------------------------------------------------------------------------------- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 START_TEST(a_client_comes_back_to_a_server_that_was_restarted)
 {
@@ -169,7 +169,7 @@ START_TEST(where_nobody_can_come_again_a_loss_is_the_end)
 }
 END_TEST
 
-/* --- calls ---------------------------------------------------------------------------------------------- */
+/* --- calls ------------------------------------------------------------------------------------ */
 
 START_TEST(without_a_server_nothing_is_sent)
 {
@@ -345,7 +345,7 @@ START_TEST(a_call_that_waits_can_be_cancelled)
 }
 END_TEST
 
-/* --- connecting ------------------------------------------------------------------------------------------ */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 START_TEST(connecting_waits_for_a_server_that_is_not_there_yet)
 {
@@ -448,7 +448,7 @@ START_TEST(letting_go_of_a_client_that_is_away_ends_all)
 }
 END_TEST
 
-/* --- subscriptions --------------------------------------------------------------------------------------- */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
 static const struct record_entry *find_gap(const struct record *record)
 {

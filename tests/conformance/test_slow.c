@@ -120,7 +120,7 @@ START_TEST(what_the_subscriber_does_not_take_is_a_gap)
 }
 END_TEST
 
-/* --- one that does not run ------------------------------------------------------------------------------ */
+/* --- one that does not run -------------------------------------------------------------------- */
 
 static void wake(struct rig *rig, hark_loop *loop, const struct record *record, uint64_t total)
 {
@@ -181,7 +181,7 @@ START_TEST(calls_are_answered_beside_a_flood)
 }
 END_TEST
 
-/* --- the connection --------------------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
 START_TEST(a_goodbye_ends_a_subscription_without_a_gap)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Answers of many items: all of them, in order, each once, no faster than they are taken, and then the
- * end, once. */
+/* Answers of many items: all of them, in order, each once, no faster than they are taken, and then
+ * the end, once. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -78,7 +78,7 @@ START_TEST(a_failure_comes_behind_the_items_before_it)
 }
 END_TEST
 
-/* --- at the consumer's pace ------------------------------------------------------------------------ */
+/* --- at the consumer's pace ------------------------------------------------------------------- */
 
 /* Whatever the producer pushes is under way, held here, or told. */
 START_TEST(a_stopped_consumer_holds_up_its_producer)
@@ -178,7 +178,7 @@ START_TEST(an_answer_waits_behind_what_is_held)
 }
 END_TEST
 
-/* --- ends ------------------------------------------------------------------------------------------ */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 START_TEST(a_cancel_ends_a_stream_at_both_sides)
 {
@@ -321,7 +321,7 @@ START_TEST(a_call_to_a_method_of_items_ends_at_once)
 }
 END_TEST
 
-/* --- what goes with them --------------------------------------------------------------------------- */
+/* --- what goes with them ---------------------------------------------------------------------- */
 
 static void read_number(int result, hark_message *item, void *userdata)
 {

@@ -109,7 +109,8 @@ START_TEST(what_was_published_before_is_not_counted)
 }
 END_TEST
 
-/* Its priority orders it among others; its number is its subscription's, so that goes up all the same. */
+/* Its priority orders it among others; its number is its subscription's, so that goes up all the
+ * same. */
 START_TEST(a_subscription_may_stand_for_several_priorities)
 {
         struct record record = {0};
@@ -125,7 +126,7 @@ START_TEST(a_subscription_may_stand_for_several_priorities)
 }
 END_TEST
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 START_TEST(unsubscribing_ends_it_once_and_nothing_follows)
 {
@@ -213,7 +214,7 @@ START_TEST(a_malformed_filter_is_refused)
 }
 END_TEST
 
-/* --- the publisher -------------------------------------------------------------------------------------- */
+/* --- the publisher ---------------------------------------------------------------------------- */
 
 START_TEST(a_publisher_can_ask_whether_anybody_listens)
 {
@@ -289,7 +290,7 @@ START_TEST(a_notification_may_be_as_large_as_any_message)
 }
 END_TEST
 
-/* --- publishing by clients -------------------------------------------------------------------------------- */
+/* --- publishing by clients -------------------------------------------------------------------- */
 
 struct refusals {
         unsigned n;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Calls that wait, inside callbacks too: nobody's callbacks run, all connections go on. The service is
- * apart. */
+/* Calls that wait, inside callbacks too: nobody's callbacks run, all connections go on. The service
+ * is apart. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +11,10 @@
 #include "record.h"
 #include "tests.h"
 
-/* --- a service that waits for us --------------------------------------------------------------------- */
+/* --- a service that waits for us -------------------------------------------------------------- */
 
-/* A client whose server keeps what the service asks it: as long as that is so, the service waits. */
+/* A client whose server keeps what the service asks it: as long as that is so, the service
+ * waits. */
 struct holder {
         struct rig rig;
         hark_server *serves;
@@ -180,7 +181,7 @@ START_TEST(past_the_limit_of_what_is_received_notifications_are_a_gap)
 }
 END_TEST
 
-/* --- inside callbacks ------------------------------------------------------------------------------------ */
+/* --- inside callbacks ------------------------------------------------------------------------- */
 
 struct caller {
         struct rig rig;

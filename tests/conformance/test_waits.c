@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What ends a wait besides its answer, and waits without a loop, a connection or room. The service is
- * apart. */
+/* What ends a wait besides its answer, and waits without a loop, a connection or room. The service
+ * is apart. */
 
 #include <errno.h>
 #include <pthread.h>
@@ -105,7 +105,7 @@ START_TEST(a_signal_of_somebody_else_does_not)
 }
 END_TEST
 
-/* --- a client by itself ------------------------------------------------------------------------------------ */
+/* --- a client by itself ----------------------------------------------------------------------- */
 
 START_TEST(a_client_without_a_loop_waits_on_its_own)
 {
@@ -145,7 +145,7 @@ START_TEST(a_flush_waits_for_the_connection)
 }
 END_TEST
 
-/* --- a full queue ------------------------------------------------------------------------------------------ */
+/* --- a full queue ----------------------------------------------------------------------------- */
 
 static pid_t pid_to_thaw;
 

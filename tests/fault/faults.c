@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See faults.h. Each function is called by the library in the place of libc's, which is __real_... */
+/* See faults.h. Each function is called by the library in the place of libc's, which is
+ * __real_... */
 
 #include "faults.h"
 
@@ -67,7 +68,7 @@ static bool fails(enum fault fault, int error)
         return is_failing;
 }
 
-/* --- memory --------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 #define WRAP(result, name, ...)            \
         result __real_##name(__VA_ARGS__); \
@@ -110,7 +111,7 @@ int __wrap_asprintf(char **ret_text, const char *format, ...)
         return r;
 }
 
-/* --- descriptors ---------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 WRAP(int, socket, int domain, int type, int protocol)
 {
@@ -168,7 +169,7 @@ int __wrap_open64(const char *path, int flags, ...)
         return fails(FAULT_DESCRIPTORS, EMFILE) ? -1 : __real_open64(path, flags, mode);
 }
 
-/* --- what reads, writes and waits ----------------------------------------------------------------- */
+/* --- what reads, writes and waits ------------------------------------------------------------- */
 
 WRAP(int, accept4, int fd, struct sockaddr *address, socklen_t *size, int flags)
 {

@@ -3,8 +3,8 @@
 #define FAULTS_H
 
 /*
- * Lets what the library asks of libc and the kernel fail. For programs that are linked with --wrap for
- * each of the functions in faults.c (fault_link_args in meson.build). Of each process its own.
+ * Lets what the library asks of libc and the kernel fail. For programs that are linked with --wrap
+ * for each of the functions in faults.c (fault_link_args in meson.build). Of each process its own.
  */
 
 #include <stdbool.h>

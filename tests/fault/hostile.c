@@ -5,8 +5,8 @@
  *
  *         hostile ADDRESS
  *
- * Each of them is told why and thrown out where the stream still allows it, or bounded where all that
- * it does is too much; and a good client on the same server notices nothing.
+ * Each of them is told why and thrown out where the stream still allows it, or bounded where all
+ * that it does is too much; and a good client on the same server notices nothing.
  */
 
 #include <stdio.h>

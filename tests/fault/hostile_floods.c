@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Too much of everything: what one peer makes the server hold is bounded, and the peer pays for it. */
+/* Too much of everything: what one peer makes the server hold is bounded, and the peer pays for
+ * it. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,8 +23,8 @@
 
 #define FRAMES_AT_ONCE 256
 
-/* Sends a frame again and again, counting up its id, never reading what comes back. Returns how many
- * were taken before the server closed. */
+/* Sends a frame again and again, counting up its id, never reading what comes back. Returns how
+ * many were taken before the server closed. */
 static unsigned flood(struct stage *stage, int fd, struct raw_frame frame, unsigned n)
 {
         static uint8_t bytes[FRAMES_AT_ONCE * 2048 + RAW_FRAME_MAX];
@@ -214,7 +215,7 @@ START_TEST(messages_that_are_never_finished_are_bounded)
 }
 END_TEST
 
-/* --- coming and going --------------------------------------------------------------------------------------- */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 START_TEST(ten_thousand_may_come_and_go)
 {
@@ -237,7 +238,7 @@ START_TEST(ten_thousand_may_come_and_go)
 }
 END_TEST
 
-/* --- descriptors ---------------------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 static void send_with_fds(int fd, const void *bytes, size_t size, unsigned n_fds)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Frames that break the protocol, one rule of hark-wire(7) each, and some that only look like it. */
+/* Frames that break the protocol, one rule of hark-wire(7) each, and some that only look like
+ * it. */
 
 #include <string.h>
 
@@ -222,7 +223,7 @@ START_TEST(who_breaks_a_rule_is_thrown_out_and_told_why)
 }
 END_TEST
 
-/* --- what is odd, and allowed ----------------------------------------------------------------------------- */
+/* --- what is odd, and allowed ----------------------------------------------------------------- */
 
 static const uint8_t extensions_to_ignore[8] = {4, 0, 0, 0, 0x34, 0x12, 0, 0};
 
@@ -300,7 +301,7 @@ START_TEST(what_is_odd_but_allowed_goes_on)
 }
 END_TEST
 
-/* --- before and in place of a hello ----------------------------------------------------------------------- */
+/* --- before and in place of a hello ----------------------------------------------------------- */
 
 static const uint8_t hello_short[55] = {1, 0, 1};
 static const uint8_t hello_of_version_9[56] = {9, 0, 9, 0, [18] = 0x10, [26] = 0x10};

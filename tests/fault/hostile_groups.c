@@ -42,7 +42,8 @@ static void wait_for_all(struct stage *stage, int fd, struct verdict *verdict, u
         ck_assert_uint_eq(verdict->n_subscribed, n);
 }
 
-/* Publishes, with somebody reading what comes; returns the memory that this has taken at the most. */
+/* Publishes, with somebody reading what comes; returns the memory that this has taken at the
+ * most. */
 static size_t publish(struct stage *stage, int fd, struct verdict *verdict, unsigned n, size_t size)
 {
         static const uint8_t payload[4096];

@@ -22,7 +22,7 @@
 
 const char *hostile_address;
 
-/* --- the stage ------------------------------------------------------------------------------------------ */
+/* --- the stage -------------------------------------------------------------------------------- */
 
 static void answer_echo(hark_request *request, void *userdata)
 {
@@ -156,7 +156,7 @@ void stage_clear(struct stage *stage)
         hark_loop_unref(stage->loop);
 }
 
-/* --- raw sockets ---------------------------------------------------------------------------------------- */
+/* --- raw sockets ------------------------------------------------------------------------------ */
 
 bool raw_is_unix(void)
 {
@@ -220,7 +220,7 @@ bool raw_send(struct stage *stage, int fd, const void *bytes, size_t size)
         return true;
 }
 
-/* --- what it says --------------------------------------------------------------------------------------- */
+/* --- what it says ----------------------------------------------------------------------------- */
 
 static uint32_t load32(const uint8_t *bytes)
 {
@@ -341,7 +341,7 @@ void raw_expect_welcome(struct stage *stage, int fd, const char *what)
         free(verdict);
 }
 
-/* --- frames --------------------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static void store32(uint8_t *bytes, uint32_t value)
 {

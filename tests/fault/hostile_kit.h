@@ -3,8 +3,8 @@
 #define HOSTILE_KIT_H
 
 /*
- * A server with one good client, and raw sockets that do to it what no client should. All of it runs
- * in one thread, so that every attack is the same each time.
+ * A server with one good client, and raw sockets that do to it what no client should. All of it
+ * runs in one thread, so that every attack is the same each time.
  *
  * Frames are made here by hand, from hark-wire(7) alone.
  */
@@ -20,7 +20,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* What the program was told to listen at: "unix:{path}", or an address that needs nothing filled in. */
+/* What the program was told to listen at: "unix:{path}", or an address that needs nothing filled
+ * in. */
 extern const char *hostile_address;
 
 struct stage {
@@ -49,10 +50,11 @@ void stage_step(struct stage *stage, int timeout_ms);
 /* The good client calls, subscribes and is answered as ever. */
 void stage_check(struct stage *stage);
 
-/* Bytes of memory that have been taken since the stage stood; 0 where that cannot be told (ASan). */
+/* Bytes of memory that have been taken since the stage stood; 0 where that cannot be told
+ * (ASan). */
 size_t stage_memory(const struct stage *stage);
 
-/* --- raw sockets ---------------------------------------------------------------------------------------- */
+/* --- raw sockets ------------------------------------------------------------------------------ */
 
 /* Connects, not blocking. */
 int raw_open(const struct stage *stage);
@@ -73,7 +75,8 @@ struct verdict {
         uint8_t unread[64 * 1024]; /* the beginning of a frame that has not come whole */
 };
 
-/* Reads what is there after the loop has settled. verdict: zeros at first, goes on from call to call. */
+/* Reads what is there after the loop has settled. verdict: zeros at first, goes on from call to
+ * call. */
 void raw_hear(struct stage *stage, int fd, struct verdict *verdict);
 /* Goes on until the server closes; that it does not fails the test. */
 void raw_hear_end(struct stage *stage, int fd, struct verdict *verdict);
@@ -83,7 +86,7 @@ void raw_expect_thrown_out(struct stage *stage, int fd, const char *what);
 /* It has not, and answers a ping; closes it. */
 void raw_expect_welcome(struct stage *stage, int fd, const char *what);
 
-/* --- frames --------------------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 enum raw_type {
         HELLO = 1,

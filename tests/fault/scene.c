@@ -25,7 +25,7 @@
 #define PATIENCE_MS 10000 /* for what takes no time */
 #define LARGE       150000
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void on_echo(hark_request *request, void *userdata)
 {
@@ -173,7 +173,7 @@ static int make_server(struct scene *scene, const char *address)
         return r;
 }
 
-/* --- the client --------------------------------------------------------------------------------- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static void on_state(hark_client *client, int state, int reason, void *userdata)
 {
@@ -401,7 +401,7 @@ static int subscribe_and_publish(struct scene *scene)
         return first_failure(r, scene->n_notified == 2 && scene->n_shared == 2 ? 0 : -EBADMSG);
 }
 
-/* --- the scene ---------------------------------------------------------------------------------- */
+/* --- the scene -------------------------------------------------------------------------------- */
 
 static int play_with_client(struct scene *scene)
 {

@@ -3,11 +3,11 @@
 #define SCENE_H
 
 /*
- * A bit of everything, played in one loop: a server is made and listens, a client connects, calls, is
- * answered at once and later, on behalf of itself and in a circle, with fds and in fragments, cancels,
- * sends items both ways, subscribes, joins a group, publishes, unsubscribes.
- * Each step may fail; what must not happen is a crash, a hang, a leak, or an end that is told twice or
- * not at all.
+ * A bit of everything, played in one loop: a server is made and listens, a client connects, calls,
+ * is answered at once and later, on behalf of itself and in a circle, with fds and in fragments,
+ * cancels, sends items both ways, subscribes, joins a group, publishes, unsubscribes. Each step may
+ * fail; what must not happen is a crash, a hang, a leak, or an end that is told twice or not at
+ * all.
  */
 
 #include <hark/hark.h>

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 struct mirror {
         hark_message *held; /* could not be sent back yet */
@@ -88,7 +88,7 @@ int scene_stream_offer(hark_server *server)
         return hark_server_handle(server, "mirror", on_mirror, NULL);
 }
 
-/* --- the client --------------------------------------------------------------------------------- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static void feed(struct scene_stream *stream)
 {

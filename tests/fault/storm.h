@@ -3,11 +3,11 @@
 #define STORM_H
 
 /*
- * Everything at once, at random, on one loop: servers and clients come and go, ask, are asked, publish,
- * subscribe, cancel, stop, drain, in steps and inside callbacks of all kinds. What happens is drawn from the
- * dice, so that a seed plays the same storm again, as far as the kernel does. Then it grows calm, and what
- * was promised is looked at: every end was told once, and nothing after it; every notification was
- * delivered or counted.
+ * Everything at once, at random, on one loop: servers and clients come and go, ask, are asked,
+ * publish, subscribe, cancel, stop, drain, in steps and inside callbacks of all kinds. What happens
+ * is drawn from the dice, so that a seed plays the same storm again, as far as the kernel does.
+ * Then it grows calm, and what was promised is looked at: every end was told once, and nothing
+ * after it; every notification was delivered or counted.
  *
  *         storm_clients.c   clients, and what they ask
  *         storm_topics.c    subscriptions and publications
@@ -91,7 +91,7 @@ static inline bool storm_one_in(uint32_t n)
         return dice_one_in(&storm.dice, n);
 }
 
-/* --- test_storm.c ------------------------------------------------------------------------------ */
+/* --- test_storm.c ----------------------------------------------------------------------------- */
 
 /* In each callback: now and then does something else. */
 void storm_whim(void);
@@ -102,7 +102,7 @@ struct hark_limits storm_limits(void);
 const char *storm_method(void);
 const char *storm_topic(void);
 
-/* --- storm_clients.c --------------------------------------------------------------------------- */
+/* --- storm_clients.c -------------------------------------------------------------------------- */
 
 /* Any client that is not let go of; NULL: there is none. */
 struct storm_client *storm_any_client(void);
@@ -120,7 +120,7 @@ void storm_pause(void);
 int storm_ask_of(struct storm_client *by, hark_client *asked, hark_request *parent);
 void storm_check_asks(void);
 
-/* --- storm_topics.c ---------------------------------------------------------------------------- */
+/* --- storm_topics.c --------------------------------------------------------------------------- */
 
 void storm_subscribe(void);
 void storm_unsubscribe(void);
@@ -129,7 +129,7 @@ void storm_publish(void);
 bool storm_counts_are_complete(void);
 void storm_check_subscriptions(void);
 
-/* --- storm_servers.c --------------------------------------------------------------------------- */
+/* --- storm_servers.c -------------------------------------------------------------------------- */
 
 /* Any that is served by this process; NULL: there is none. */
 hark_server *storm_any_server(void);
@@ -146,7 +146,7 @@ void storm_serve_all(void); /* calmly */
 void storm_end_servers(void);
 void storm_check_servers(void);
 
-/* --- storm_others.c ---------------------------------------------------------------------------- */
+/* --- storm_others.c --------------------------------------------------------------------------- */
 
 void storm_start_other(const char *address);
 /* 's': stops it, 'c': lets it go on, 'k': kills it, and starts another. */

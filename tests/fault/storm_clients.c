@@ -6,7 +6,7 @@
 
 #include "storm.h"
 
-/* --- what clients are told ------------------------------------------------------------------------- */
+/* --- what clients are told -------------------------------------------------------------------- */
 
 static void on_state(hark_client *client, int state, int reason, void *userdata)
 {
@@ -42,7 +42,7 @@ static void on_lost(hark_client *client, uint64_t n_dropped, uint64_t n_unknown,
         storm_whim();
 }
 
-/* --- coming and going ------------------------------------------------------------------------------ */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 struct storm_client *storm_any_client(void)
 {
@@ -103,7 +103,7 @@ void storm_let_go_of_client(void)
         hark_client_unref(client);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void on_item(struct storm_ask *ask, int result, hark_message *message)
 {
@@ -192,7 +192,7 @@ void storm_flush(void)
                 (void)hark_client_flush(client->client, (int)storm_below(20));
 }
 
-/* --- what goes on ---------------------------------------------------------------------------------- */
+/* --- what goes on ----------------------------------------------------------------------------- */
 
 /* One of the last; NULL: it has ended, or its client has. */
 static struct storm_ask *any_ask(void)

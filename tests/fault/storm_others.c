@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The server in another process, below a third that stops and kills it: whose child it is, so that its
- * pid is nobody else's. See storm.h. */
+/* The server in another process, below a third that stops and kills it: whose child it is, so that
+ * its pid is nobody else's. See storm.h. */
 
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 static pid_t keeper;
 static int commands = -1; /* to write to */
 
-/* --- the server ------------------------------------------------------------------------------------ */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void on_echo(hark_request *request, void *userdata)
 {
@@ -65,7 +65,7 @@ static int serve(const char *address)
         return hark_loop_run(loop);
 }
 
-/* --- who keeps it ---------------------------------------------------------------------------------- */
+/* --- who keeps it ----------------------------------------------------------------------------- */
 
 static pid_t start(const char *address, int command_fd)
 {

@@ -17,7 +17,7 @@ struct storm_server {
 static struct storm_server all_servers[STORM_RECORDS];
 static unsigned n_servers;
 
-/* --- peers ----------------------------------------------------------------------------------------- */
+/* --- peers ------------------------------------------------------------------------------------ */
 
 static int on_accept(hark_peer *peer, void *userdata)
 {
@@ -79,7 +79,7 @@ static void on_relief(hark_server *server, void *userdata)
         storm_whim();
 }
 
-/* --- requests -------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static void let_go(struct storm_request *self)
 {
@@ -246,7 +246,7 @@ void storm_disconnect(void)
                 (void)hark_peer_disconnect(hark_request_peer(self->request));
 }
 
-/* --- coming and going ------------------------------------------------------------------------------ */
+/* --- coming and going ------------------------------------------------------------------------- */
 
 hark_server *storm_any_server(void)
 {

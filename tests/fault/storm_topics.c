@@ -16,7 +16,8 @@ static void count_gap(struct storm_subscription *self, const struct hark_notific
                 self->n_lost += gap->n_lost;
 }
 
-/* The values of before have no number, nor has that one of those went while there was no connection. */
+/* The values of before have no number, nor has that one of those went while there was no
+ * connection. */
 static void count(struct storm_subscription *self, const struct hark_notification *notification)
 {
         if (notification->sequence == 0) {
@@ -126,8 +127,8 @@ void storm_publish(void)
                 (void)hark_publish(by, storm_topic(), payload);
 }
 
-/* What one that stands has been told of. More may be lost than it knows of: that is told before the next
- * one. */
+/* What one that stands has been told of. More may be lost than it knows of: that is told before the
+ * next one. */
 static bool is_complete(const struct storm_subscription *self)
 {
         return self->is_over || self->is_unsubscribed ||

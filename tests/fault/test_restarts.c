@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A server that is killed, or says goodbye, 200 times under load, and two clients that go on: one that
- * is told of each loss, and one that waits and asks again.
+ * A server that is killed, or says goodbye, 200 times under load, and two clients that go on: one
+ * that is told of each loss, and one that waits and asks again.
  *
  *         this process                           generation 0, 1, 2, ... of the server
  *         plain    calls, streams, sends  ---->  counts what reaches a handler, and each end there,
  *         patient  idempotent, outbox            in memory that outlives it; publishes as it handles
  *
- * At the end the two counts are laid side by side. Every call has exactly one end here. What reached a
- * handler has exactly one end there, unless its process was killed. What was told as never sent reached
- * none; what may not be repeated reached one at the most. And of each subscription, from where it stood
- * to its gap of unknown size, no number is missing.
+ * At the end the two counts are laid side by side. Every call has exactly one end here. What
+ * reached a handler has exactly one end there, unless its process was killed. What was told as
+ * never sent reached none; what may not be repeated reached one at the most. And of each
+ * subscription, from where it stood to its gap of unknown size, no number is missing.
  */
 
 #include "fixture.h"
@@ -55,7 +55,7 @@ struct page {
         struct generation generations[N_RESTARTS + 1];
 };
 
-/* --- the server ----------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 struct service {
         struct page *page;
@@ -200,7 +200,7 @@ static int serve(void *userdata)
         return 0;
 }
 
-/* --- the clients ------------------------------------------------------------------------------------ */
+/* --- the clients ------------------------------------------------------------------------------ */
 
 struct question {
         enum kind kind;
@@ -355,7 +355,7 @@ static void on_lost(hark_client *client, uint64_t n_dropped, uint64_t n_unknown,
         run->n_unknown += n_unknown;
 }
 
-/* --- the run ---------------------------------------------------------------------------------------- */
+/* --- the run ---------------------------------------------------------------------------------- */
 
 static void step_until_ended(struct run *run, unsigned n)
 {
@@ -409,7 +409,8 @@ static void step_until_connected(struct run *run, const hark_client *client)
                 ck_assert_int_eq(hark_loop_process(run->loop, PATIENCE_MS), 0);
 }
 
-/* The moment of the end is another one each time: from right after asking to when half is answered. */
+/* The moment of the end is another one each time: from right after asking to when half is
+ * answered. */
 static void live_through(struct run *run, uint32_t generation)
 {
         run->n_ended_here = 0;

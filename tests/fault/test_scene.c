@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Lets the first, the second, ... call of each kind fail while a scene is played, until it is played
- * without a failure. What is only disturbed (interrupted, made to wait, cut short) must succeed.
+ * Lets the first, the second, ... call of each kind fail while a scene is played, until it is
+ * played without a failure. What is only disturbed (interrupted, made to wait, cut short) must
+ * succeed.
  */
 
 #include "fixture.h"
@@ -14,8 +15,8 @@
 
 #define PATIENCE_MS 10000 /* for what must succeed */
 
-/* How long a lost answer is waited for: where one may be lost, and where most are (on a busy machine then
- * also one that is not). */
+/* How long a lost answer is waited for: where one may be lost, and where most are (on a busy
+ * machine then also one that is not). */
 #define LOSS_MS        1000
 #define LOSS_OF_ALL_MS 200
 

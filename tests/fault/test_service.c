@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A waiting client and its server, in two processes, of which one or the other has its calls fail: the
- * first, the second, ... until none is left that can. Afterwards the same server serves the next client.
+ * A waiting client and its server, in two processes, of which one or the other has its calls fail:
+ * the first, the second, ... until none is left that can. Afterwards the same server serves the
+ * next client.
  */
 
 #include "fixture.h"
@@ -28,7 +29,7 @@ static const char *address(void)
         return text;
 }
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void on_echo(hark_request *request, void *userdata)
 {
@@ -91,7 +92,7 @@ static pid_t start_server(void)
         return pid;
 }
 
-/* --- the client --------------------------------------------------------------------------------- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static int call_with_files(hark_client *client)
 {
@@ -168,7 +169,7 @@ static void stop_server(pid_t pid)
         ck_assert_int_eq(fixture_wait_exit(pid), 0);
 }
 
-/* --- the client's faults ------------------------------------------------------------------------ */
+/* --- the client's faults ---------------------------------------------------------------------- */
 
 static void let_client_fail(enum fault fault, bool may_fail, unsigned least)
 {
@@ -212,7 +213,7 @@ START_TEST(a_client_that_is_disturbed_goes_on)
 }
 END_TEST
 
-/* --- the server's faults ------------------------------------------------------------------------ */
+/* --- the server's faults ---------------------------------------------------------------------- */
 
 static void arm_server(enum fault fault, unsigned n)
 {

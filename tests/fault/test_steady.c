@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a call costs once it has been made before: no memory, and of the system only what sends, receives
- * and waits. Counted in the client and in its server, which runs in a thread of its own.
+ * What a call costs once it has been made before: no memory, and of the system only what sends,
+ * receives and waits. Counted in the client and in its server, which runs in a thread of its own.
  */
 
 #include "fixture.h"
@@ -73,7 +73,7 @@ static void count_anew(void)
         n_allocations = n_watches = n_alarms = n_bells = n_sends = 0;
 }
 
-/* --- the server --------------------------------------------------------------------------------- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 static void on_echo(hark_request *request, void *userdata)
 {
@@ -116,7 +116,7 @@ static void stop(struct service *service)
         hark_loop_unref(service->loop);
 }
 
-/* --- the client --------------------------------------------------------------------------------- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static void call(hark_client *client, unsigned n)
 {

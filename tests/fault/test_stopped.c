@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * One subscriber of eight is stopped: the other seven notice nothing, and it hears of its exact loss
- * when it goes on.
+ * One subscriber of eight is stopped: the other seven notice nothing, and it hears of its exact
+ * loss when it goes on.
  *
  *         test_stopped                    as one of the tests: paced by what the others have got, until
  *                                         the stopped one has lost several times its queue
@@ -10,8 +10,8 @@
  *                                         before, as long with one stopped, and as long after; prints the
  *                                         rate of each subscriber, what it lost, and the memory
  *
- * Every subscriber is a process of its own. It says how far it has got each time that it has accounted for
- * another STEP numbers.
+ * Every subscriber is a process of its own. It says how far it has got each time that it has
+ * accounted for another STEP numbers.
  */
 
 #include "fixture.h"
@@ -33,8 +33,8 @@
 #define QUEUE_SIZE    1024 /* the default, in notifications */
 #define PATIENCE_MS   10000
 
-/* What the queue of one subscriber may hold: see hark_subscribe(3). Each notification takes a block of
- * 1 KiB. Besides there is what the blocks are allocated with. */
+/* What the queue of one subscriber may hold: see hark_subscribe(3). Each notification takes a block
+ * of 1 KiB. Besides there is what the blocks are allocated with. */
 #define MEMORY_MAX ((size_t)2 * 1024 * 1024)
 
 /* By hand: of each phase, and a second. */
@@ -61,7 +61,7 @@ static uint64_t now_ns(void)
         return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* --- a subscriber, in its own process -------------------------------------------------------------- */
+/* --- a subscriber, in its own process --------------------------------------------------------- */
 
 struct subscriber {
         hark_client *client;
@@ -132,7 +132,7 @@ static int subscribe(void *userdata)
         return self.status;
 }
 
-/* --- the publisher --------------------------------------------------------------------------------- */
+/* --- the publisher ---------------------------------------------------------------------------- */
 
 static void take_progress(hark_request *request, void *userdata)
 {
@@ -246,7 +246,7 @@ static size_t memory_used(void)
         return mallinfo2().uordblks + mallinfo2().hblkhd;
 }
 
-/* --- as a test -------------------------------------------------------------------------------------- */
+/* --- as a test -------------------------------------------------------------------------------- */
 
 START_TEST(seven_notice_nothing_and_the_stopped_one_hears_its_exact_loss)
 {
@@ -274,7 +274,7 @@ START_TEST(seven_notice_nothing_and_the_stopped_one_hears_its_exact_loss)
 }
 END_TEST
 
-/* --- by hand ---------------------------------------------------------------------------------------- */
+/* --- by hand ---------------------------------------------------------------------------------- */
 
 static void on_tick(void *userdata)
 {

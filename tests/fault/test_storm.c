@@ -31,7 +31,7 @@ void storm_fail(const char *file, int line, const char *condition)
         abort();
 }
 
-/* --- what there is to do ------------------------------------------------------------------------------ */
+/* --- what there is to do ---------------------------------------------------------------------- */
 
 static void on_post(void *userdata)
 {
@@ -142,7 +142,7 @@ const char *storm_topic(void)
         return topics[storm_below(3)];
 }
 
-/* --- the storm -------------------------------------------------------------------------------------- */
+/* --- the storm -------------------------------------------------------------------------------- */
 
 /* As a program does whose loop is the library's, or as one with a loop of its own. */
 static void process(int timeout_ms)

@@ -36,7 +36,7 @@ static void free_numbered(struct numbered *numbered)
         free(numbered);
 }
 
-/* --- what is told ------------------------------------------------------------------------------- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 static const char *describe(int result, const hark_message *message)
 {
@@ -146,7 +146,7 @@ static void on_refused(hark_client *client, const char *name, int status,
         conversation_tell(&talk->conversation, "refused: %s %s", name, describe(status, message));
 }
 
-/* --- what the client does ----------------------------------------------------------------------- */
+/* --- what the client does --------------------------------------------------------------------- */
 
 /* The number behind "key=", or what it is if there is none. */
 static unsigned long find_number(const char *words, const char *key, unsigned long otherwise)
@@ -331,7 +331,7 @@ static void act(struct conversation *conversation, const char *words)
         ck_abort_msg("malformed: = %s", words);
 }
 
-/* --- talks -------------------------------------------------------------------------------------- */
+/* --- talks ------------------------------------------------------------------------------------ */
 
 void client_talk_begin(struct client_talk *talk, const struct hark_limits *limits)
 {

@@ -11,7 +11,7 @@
 
 #include "frame_text.h"
 
-/* --- the roles ---------------------------------------------------------------------------------- */
+/* --- the roles -------------------------------------------------------------------------------- */
 
 static void on_hello(struct hark_conn *conn, void *userdata)
 {
@@ -96,7 +96,7 @@ static const struct hark_role_ops role_ops = {
         .on_closed = on_closed,
 };
 
-/* --- what the test does ------------------------------------------------------------------------- */
+/* --- what the test does ----------------------------------------------------------------------- */
 
 /* The message that the line's frame is, as hark_conn_send() takes it. */
 static void send_line(struct talk *talk, const char *line, bool is_control)
@@ -200,7 +200,7 @@ static void act(struct conversation *conversation, const char *words)
                 ck_abort_msg("malformed: = %s", words);
 }
 
-/* --- talks -------------------------------------------------------------------------------------- */
+/* --- talks ------------------------------------------------------------------------------------ */
 
 struct hark_conn_params talk_params(enum talk_end end)
 {

@@ -3,8 +3,9 @@
 #define CONN_TALK_H
 
 /*
- * A conversation (conversation.h) with a bare connection, whose role writes down what it is told: that
- * of the answerer at an accepting end, else that of the asker. What the test may do, behind a `=`:
+ * A conversation (conversation.h) with a bare connection, whose role writes down what it is told:
+ * that of the answerer at an accepting end, else that of the asker. What the test may do, behind a
+ * `=`:
  *
  *         admit, leave, close, unref, ping, release     hark_conn_...() of that name
  *         refuse STATUS [TEXT]

@@ -45,7 +45,7 @@ void conversation_tell(struct conversation *conversation, const char *format, ..
         text_add(&conversation->told, "%s\n", line);
 }
 
-/* --- what comes out ----------------------------------------------------------------------------- */
+/* --- what comes out --------------------------------------------------------------------------- */
 
 /* Takes the next frame; false: there is none. */
 static bool take_frame(struct conversation *conversation, char line[FRAME_LINE_SIZE])
@@ -98,7 +98,7 @@ static void expect(const char *expected, bool is_there, const char *line)
                       expected, expected, line);
 }
 
-/* --- what goes in ------------------------------------------------------------------------------- */
+/* --- what goes in ----------------------------------------------------------------------------- */
 
 static void put_frame(struct conversation *conversation, const char *line)
 {

@@ -11,9 +11,10 @@
  *         = admit                     the test does something: handed to `act`
  *         .                           the loop runs until nothing is left to do
  *
- * Lines of one kind in a row belong together: frames come in one piece, and what is done is done before
- * the loop runs. Everything that leaves and everything that is told must stand in the script, at the
- * latest where it ends. `> end` and `> reset` end the stream; `< closed` is its end by the connection.
+ * Lines of one kind in a row belong together: frames come in one piece, and what is done is done
+ * before the loop runs. Everything that leaves and everything that is told must stand in the
+ * script, at the latest where it ends. `> end` and `> reset` end the stream; `< closed` is its end
+ * by the connection.
  */
 
 #include "conn/conn.h"

@@ -176,7 +176,7 @@ static bool parse_line(struct words *words, const char *line)
         return line && words->type != 0;
 }
 
-/* --- writing a frame ---------------------------------------------------------------------------- */
+/* --- writing a frame -------------------------------------------------------------------------- */
 
 static uint64_t or_default(uint64_t given, uint64_t fallback)
 {

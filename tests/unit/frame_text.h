@@ -21,7 +21,8 @@
  * (a chain: its number, and for each hop instance, ! if it waits or else -, and name)
  *
  * The type, then words in any order: #ID, KEY=NUMBER, flags, a name, text="..." (the words of an
- * error), group="...", "..." (the payload; for a long one size=NUMBER makes up as many bytes). There are no escapes.
+ * error), group="...", "..." (the payload; for a long one size=NUMBER makes up as many bytes).
+ * There are no escapes.
  */
 
 #include <stddef.h>
@@ -33,10 +34,9 @@
  * there is no room. */
 size_t frame_from_text(const char *line, uint8_t *bytes, size_t room);
 
-/* Writes the line of a whole frame, which must be valid: its words in the order above, zeros left out,
- * `timed` for a time left, a payload of more than 40 bytes as size=NUMBER, hello without its limits, chains without the
- * numbers.
- * Returns line. */
+/* Writes the line of a whole frame, which must be valid: its words in the order above, zeros left
+ * out, `timed` for a time left, a payload of more than 40 bytes as size=NUMBER, hello without its
+ * limits, chains without the numbers. Returns line. */
 const char *frame_to_text(const uint8_t *bytes, char line[FRAME_LINE_SIZE]);
 
 /* The byte at this place of a payload that is given by its size. */

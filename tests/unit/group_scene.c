@@ -47,7 +47,7 @@ static struct fake *fake_of(struct hark_group_member *member)
         return hark_container_of(member, struct fake, member);
 }
 
-/* --- made-up members ----------------------------------------------------------------------------- */
+/* --- made-up members -------------------------------------------------------------------------- */
 
 static int check(struct hark_group_member *member, size_t size, unsigned n_fds)
 {
@@ -101,7 +101,7 @@ static void on_unconfirmed(const char *group, const char *topic, hark_message *m
         text_add(&scene.told, "unconfirmed %s\n", topic);
 }
 
-/* --- events -------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static unsigned number_in(const char *words, const char *key, unsigned otherwise)
 {

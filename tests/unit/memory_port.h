@@ -3,14 +3,15 @@
 #define MEMORY_PORT_H
 
 /*
- * A port without descriptors: what the other side sends is put into it, and what is sent is taken out
- * of it. So a connection is tested without input or output, and can be cut, delayed and ended at will.
+ * A port without descriptors: what the other side sends is put into it, and what is sent is taken
+ * out of it. So a connection is tested without input or output, and can be cut, delayed and ended
+ * at will.
  *
  *         memory_port_put()  --> incoming --> receive     struct hark_conn
  *         memory_port_take() <-- outgoing <-- send
  *
- * Like a socket it tells its events from the loop, again and again while they last. It takes neither
- * memory_port_put() nor anything else when it is closed, which its owner sees by is_closed.
+ * Like a socket it tells its events from the loop, again and again while they last. It takes
+ * neither memory_port_put() nor anything else when it is closed, which its owner sees by is_closed.
  */
 
 #include "transport/transport.h"

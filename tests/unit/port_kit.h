@@ -25,8 +25,8 @@ struct kit_listener {
         unsigned n_ports;
 };
 
-/* One turn, as a foreign loop takes it: processes what shows, or waits until something does. A waiting
- * hark_loop_process() would sleep on when a chore has done what was waited for. */
+/* One turn, as a foreign loop takes it: processes what shows, or waits until something does. A
+ * waiting hark_loop_process() would sleep on when a chore has done what was waited for. */
 static inline void kit_turn(hark_loop *loop, uint64_t end_ns)
 {
         ck_assert_msg(kit_is_readable_within(loop, hark_time_left_ms(end_ns)), "nothing happens");

@@ -34,8 +34,8 @@ struct recorder {
 void recorder_init(struct recorder *recorder, struct hark_message_pools *pools);
 void recorder_done(struct recorder *recorder);
 
-/* Reads a part of a stream, with the fds of the frames that begin in it, and fails the test if there is
- * a mistake in it. The reader gets a copy that ends where the part ends. */
+/* Reads a part of a stream, with the fds of the frames that begin in it, and fails the test if
+ * there is a mistake in it. The reader gets a copy that ends where the part ends. */
 void recorder_take(struct recorder *recorder, const struct stream *stream, size_t begin, size_t end,
                    enum recorder_way way);
 

@@ -12,7 +12,7 @@
 #include "endpoint/server.h"
 #include "frame_text.h"
 
-/* --- what is told ------------------------------------------------------------------------------- */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 static int on_accept(hark_peer *peer, void *userdata)
 {
@@ -108,7 +108,7 @@ static void on_item(hark_request *request, hark_message *item, void *userdata)
                                   hark_message_text(item));
 }
 
-/* --- methods ------------------------------------------------------------------------------------ */
+/* --- methods ---------------------------------------------------------------------------------- */
 
 static void on_echo(hark_request *request, void *userdata)
 {
@@ -148,7 +148,7 @@ static void on_keep(hark_request *request, void *userdata)
                           hark_request_time_left_ms(request) < HARK_FOREVER ? " timed" : "");
 }
 
-/* --- what the server does ----------------------------------------------------------------------- */
+/* --- what the server does --------------------------------------------------------------------- */
 
 struct command {
         char verb[16];
@@ -302,7 +302,7 @@ static void act(struct conversation *conversation, const char *words)
         ck_abort_msg("malformed: = %s", words);
 }
 
-/* --- talks -------------------------------------------------------------------------------------- */
+/* --- talks ------------------------------------------------------------------------------------ */
 
 static void accept_port(struct server_talk *talk)
 {

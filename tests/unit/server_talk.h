@@ -3,7 +3,8 @@
 #define SERVER_TALK_H
 
 /*
- * A conversation (conversation.h) with a server, one of whose clients is the test. It has the methods
+ * A conversation (conversation.h) with a server, one of whose clients is the test. It has the
+ * methods
  *
  *         echo       replies at once with what it was asked
  *         forget     returns without an answer

@@ -4,8 +4,8 @@
 
 /*
  * Streams of frames as a peer might send them, each with the log that whoever reads it must write:
- * see reader_kit.h. Random ones have messages of all types, fragments of up to eight at a time, others
- * between them, cancelled ones, fds, and frames that are to be ignored.
+ * see reader_kit.h. Random ones have messages of all types, fragments of up to eight at a time,
+ * others between them, cancelled ones, fds, and frames that are to be ignored.
  */
 
 #include <stdbool.h>

@@ -136,7 +136,7 @@ static void wait_until_quiet(struct scene *scene)
         ck_assert_uint_gt(next_in_ms(scene), 10000);
 }
 
-/* --- several addresses ------------------------------------------------------------------------- */
+/* --- several addresses ------------------------------------------------------------------------ */
 
 START_TEST(the_first_that_serves_is_taken)
 {
@@ -319,7 +319,7 @@ START_TEST(calls_made_while_several_are_tried_wait_for_the_one_that_serves)
 }
 END_TEST
 
-/* --- a goodbye that takes its time ----------------------------------------------------------------- */
+/* --- a goodbye that takes its time ------------------------------------------------------------ */
 
 static hark_request *kept;
 
@@ -486,8 +486,8 @@ START_TEST(what_is_fed_while_a_server_drains_waits_for_the_next_one)
 }
 END_TEST
 
-/* Callbacks were held back while the connection was lost and came back; and when their time has come, the
- * new one is being left again. */
+/* Callbacks were held back while the connection was lost and came back; and when their time has
+ * come, the new one is being left again. */
 START_TEST(what_stood_before_is_not_asked_of_a_server_that_drains)
 {
         unsigned n_ended = 0, n_drained = 0, n_notes = 0;
@@ -519,7 +519,7 @@ START_TEST(what_stood_before_is_not_asked_of_a_server_that_drains)
 }
 END_TEST
 
-/* --- when --------------------------------------------------------------------------------------- */
+/* --- when ------------------------------------------------------------------------------------- */
 
 START_TEST(where_the_kernel_tells_who_comes_nobody_is_asked)
 {
@@ -543,7 +543,8 @@ START_TEST(where_the_kernel_tells_who_comes_nobody_is_asked)
 }
 END_TEST
 
-/* What stands at the path is no server, or not yet: then it pays to look again, but not for ever. */
+/* What stands at the path is no server, or not yet: then it pays to look again, but not for
+ * ever. */
 START_TEST(who_has_come_and_does_not_answer_is_tried_for_a_while)
 {
         struct scene scene;

@@ -21,7 +21,7 @@ static void talk_with_small_window(const char *script)
         client_talk_end(&talk);
 }
 
-/* --- items of an answer ------------------------------------------------------------------------- */
+/* --- items of an answer ----------------------------------------------------------------------- */
 
 START_TEST(items_come_before_the_end)
 {
@@ -332,7 +332,7 @@ START_TEST(only_what_is_observed_can_be_stopped)
 }
 END_TEST
 
-/* --- items of a question ------------------------------------------------------------------------ */
+/* --- items of a question ---------------------------------------------------------------------- */
 
 START_TEST(a_question_is_fed_as_far_as_the_window_goes)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A connection as a channel: what is published comes, or is reported as lost, in the place where it would
- * have come; whatever is slow.
+ * A connection as a channel: what is published comes, or is reported as lost, in the place where it
+ * would have come; whatever is slow.
  */
 
 #include "fixture.h"
@@ -21,7 +21,7 @@ static void slow_talk(size_t queue_size, const char *script)
         server_talk_end(&talk);
 }
 
-/* --- subscriptions ------------------------------------------------------------------------------ */
+/* --- subscriptions ---------------------------------------------------------------------------- */
 
 START_TEST(a_subscriber_gets_what_its_filter_matches)
 {
@@ -131,7 +131,7 @@ START_TEST(a_large_notification_is_shared_and_sent_in_fragments)
 }
 END_TEST
 
-/* --- gaps --------------------------------------------------------------------------------------- */
+/* --- gaps ------------------------------------------------------------------------------------- */
 
 START_TEST(the_oldest_are_dropped_and_reported_in_their_place)
 {

@@ -46,7 +46,7 @@ struct trial {
         uint64_t n_gaps;
 };
 
-/* --- what arrives ------------------------------------------------------------------------------- */
+/* --- what arrives ----------------------------------------------------------------------------- */
 
 static void take_notification(struct trial *trial, const struct hark_header *header)
 {
@@ -110,7 +110,7 @@ static void take_frames(struct trial *trial)
         memory_port_take(memory, at);
 }
 
-/* --- what is published -------------------------------------------------------------------------- */
+/* --- what is published ------------------------------------------------------------------------ */
 
 static void count_match(struct trial *trial, const char *topic)
 {
@@ -155,7 +155,7 @@ static void do_something(struct trial *trial)
         }
 }
 
-/* --- trials ------------------------------------------------------------------------------------- */
+/* --- trials ----------------------------------------------------------------------------------- */
 
 static void begin(struct trial *trial)
 {

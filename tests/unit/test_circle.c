@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Calls that would wait for each other. Methods `call.*` ask the peer that asked them, and wait for it;
- * what the peer says `meanwhile` comes when the wait has begun, what it says `later` when the loop looks
- * for the first time after that.
+ * Calls that would wait for each other. Methods `call.*` ask the peer that asked them, and wait for
+ * it; what the peer says `meanwhile` comes when the wait has begun, what it says `later` when the
+ * loop looks for the first time after that.
  */
 
 #include "fixture.h"
@@ -125,7 +125,7 @@ static void circle_talk(const char *meanwhile, const char *later, const char *sc
         server_talk_end(&circle.talk);
 }
 
-/* --- the caller ------------------------------------------------------------------------------------ */
+/* --- the caller ------------------------------------------------------------------------------- */
 
 START_TEST(who_waits_for_us_is_not_asked)
 {
@@ -207,7 +207,7 @@ START_TEST(a_chain_that_came_longer_is_refused)
 }
 END_TEST
 
-/* --- the one who is asked ----------------------------------------------------------------------------- */
+/* --- the one who is asked --------------------------------------------------------------------- */
 
 /* The wait is in a chain of number 7. */
 static void ask_while_waiting(unsigned number, char waits, const char *expected)
@@ -255,7 +255,7 @@ START_TEST(a_request_behind_one_who_did_not_wait_does_too)
 }
 END_TEST
 
-/* --- both ------------------------------------------------------------------------------------------------ */
+/* --- both ------------------------------------------------------------------------------------- */
 
 START_TEST(the_end_that_accepted_gives_way)
 {
@@ -363,7 +363,7 @@ START_TEST(who_expects_no_answer_waits_for_nobody)
 }
 END_TEST
 
-/* --- over two connections --------------------------------------------------------------------------------- */
+/* --- over two connections --------------------------------------------------------------------- */
 
 static void open_second(struct circle *circle, const char *hello)
 {
@@ -384,7 +384,8 @@ static void open_second(struct circle *circle, const char *hello)
         memory_port_take(&circle->memory, circle->memory.outgoing.size);
 }
 
-/* Each end waits for the other, over a connection of its own. Returns what this end says to that. */
+/* Each end waits for the other, over a connection of its own. Returns what this end says to
+ * that. */
 static const char *wait_over_two(const char *hello)
 {
         static char line[FRAME_LINE_SIZE];
@@ -419,7 +420,7 @@ START_TEST(and_the_larger_does_not)
 }
 END_TEST
 
-/* --- before the hello ----------------------------------------------------------------------------------------- */
+/* --- before the hello ------------------------------------------------------------------------- */
 
 /* Whom this end has connected to, and asks; it says something while that call waits. */
 struct stranger {

@@ -14,7 +14,7 @@
 
 #define N_WAITING 64 /* messages, and a connection is not read: see receive.c */
 
-/* --- hello -------------------------------------------------------------------------------------- */
+/* --- hello ------------------------------------------------------------------------------------ */
 
 START_TEST(an_accepting_end_is_silent_until_it_admits)
 {
@@ -97,7 +97,7 @@ START_TEST(a_hello_that_takes_too_little_is_refused)
 }
 END_TEST
 
-/* --- admission ---------------------------------------------------------------------------------- */
+/* --- admission -------------------------------------------------------------------------------- */
 
 START_TEST(a_peer_is_refused_with_a_reason)
 {
@@ -153,7 +153,7 @@ START_TEST(who_is_refused_learns_why)
 }
 END_TEST
 
-/* --- pings -------------------------------------------------------------------------------------- */
+/* --- pings ------------------------------------------------------------------------------------ */
 
 START_TEST(a_ping_is_answered)
 {
@@ -242,7 +242,7 @@ START_TEST(who_is_not_read_for_now_is_not_given_up)
 }
 END_TEST
 
-/* --- time --------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------- */
 
 static void wait_in_vain(enum talk_end end, const char *before, const char *after)
 {
@@ -269,7 +269,7 @@ START_TEST(a_hello_that_does_not_come_is_not_waited_for)
 }
 END_TEST
 
-/* --- goodbye ------------------------------------------------------------------------------------ */
+/* --- goodbye ---------------------------------------------------------------------------------- */
 
 START_TEST(who_leaves_names_the_last_request_and_closes)
 {
@@ -386,7 +386,7 @@ START_TEST(letting_go_closes_without_a_word)
 }
 END_TEST
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 START_TEST(an_end_without_goodbye_is_a_loss)
 {

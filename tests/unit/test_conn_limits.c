@@ -25,7 +25,7 @@ static void talk_within(enum talk_end end, const struct hark_limits *limits, con
         talk_end(&talk);
 }
 
-/* --- roles that nobody has ---------------------------------------------------------------------- */
+/* --- roles that nobody has -------------------------------------------------------------------- */
 
 START_TEST(who_answers_nothing_says_so)
 {
@@ -82,7 +82,7 @@ START_TEST(an_answer_to_nothing_is_a_mistake)
 }
 END_TEST
 
-/* --- what the other side may make us keep ------------------------------------------------------- */
+/* --- what the other side may make us keep ----------------------------------------------------- */
 
 static const struct hark_limits small = {.message_size = 2000, .received_size = 5000};
 
@@ -197,7 +197,7 @@ START_TEST(more_fds_than_were_allowed_are_a_mistake)
 }
 END_TEST
 
-/* --- what is queued ----------------------------------------------------------------------------- */
+/* --- what is queued --------------------------------------------------------------------------- */
 
 START_TEST(a_full_queue_says_so_and_tells_when_there_is_room)
 {
@@ -243,7 +243,7 @@ START_TEST(who_asks_and_does_not_read_is_closed)
 }
 END_TEST
 
-/* --- before the other side's hello, and what that says ------------------------------------------ */
+/* --- before the other side's hello, and what that says ---------------------------------------- */
 
 START_TEST(little_is_sent_before_the_hello)
 {
@@ -358,7 +358,7 @@ START_TEST(a_port_may_pass_more_than_its_transport_promises)
 }
 END_TEST
 
-/* --- limits ------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 START_TEST(zeros_are_the_default_limits)
 {

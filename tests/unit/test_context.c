@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* What a call inherits that a handler makes, as it is seen from the other end. The handlers ask the very
- * peer that asked them. */
+/* What a call inherits that a handler makes, as it is seen from the other end. The handlers ask the
+ * very peer that asked them. */
 
 #include "fixture.h"
 
@@ -128,7 +128,7 @@ static void talk(const char *script)
         server_talk_end(&talk);
 }
 
-/* --- what goes along ------------------------------------------------------------------------------ */
+/* --- what goes along -------------------------------------------------------------------------- */
 
 START_TEST(a_call_in_a_handler_says_on_whose_behalf_it_is)
 {
@@ -215,7 +215,7 @@ START_TEST(who_expects_no_answer_begins_no_chain)
 }
 END_TEST
 
-/* --- a parent ---------------------------------------------------------------------------------------- */
+/* --- a parent --------------------------------------------------------------------------------- */
 
 START_TEST(a_cancel_reaches_the_children)
 {
@@ -350,7 +350,7 @@ START_TEST(detached_children_and_odd_traces_are_refused)
 }
 END_TEST
 
-/* --- a parent that ends while its child waits for room ------------------------------------------------- */
+/* --- a parent that ends while its child waits for room ---------------------------------------- */
 
 struct crowd {
         struct server_talk talk;

@@ -67,7 +67,8 @@ static void expect_exit(int pidfd)
         close(pidfd);
 }
 
-/* execvp(3) says -EACCES if a directory of PATH cannot be looked into: as it may be of who runs this. */
+/* execvp(3) says -EACCES if a directory of PATH cannot be looked into: as it may be of who runs
+ * this. */
 static void set_plain_path(void)
 {
         ck_assert_int_eq(setenv("PATH", "/usr/bin:/bin", 1), 0);

@@ -99,7 +99,7 @@ START_TEST(every_type_has_an_example)
 }
 END_TEST
 
-/* --- the manual -------------------------------------------------------------------------------- */
+/* --- the manual ------------------------------------------------------------------------------- */
 
 /* Relative to the build directory, where tests are run. */
 static char *read_manual(void)
@@ -150,7 +150,7 @@ START_TEST(the_manual_shows_what_is_written)
 }
 END_TEST
 
-/* --- splitting --------------------------------------------------------------------------------- */
+/* --- splitting -------------------------------------------------------------------------------- */
 
 struct split_refusal {
         const char *why;

@@ -9,7 +9,7 @@
 #include "group_scene.h"
 #include "pubsub/group.h"
 
-/* --- who gets it ----------------------------------------------------------------------------------- */
+/* --- who gets it ------------------------------------------------------------------------------ */
 
 START_TEST(each_goes_to_one_in_turns)
 {
@@ -100,7 +100,7 @@ START_TEST(what_nobody_takes_is_lost_and_told)
 }
 END_TEST
 
-/* --- confirming ------------------------------------------------------------------------------------ */
+/* --- confirming ------------------------------------------------------------------------------- */
 
 START_TEST(only_its_own_can_be_confirmed_and_once)
 {
@@ -118,7 +118,7 @@ START_TEST(only_its_own_can_be_confirmed_and_once)
 }
 END_TEST
 
-/* --- the end of a member --------------------------------------------------------------------------- */
+/* --- the end of a member ---------------------------------------------------------------------- */
 
 START_TEST(what_it_may_have_seen_goes_to_others_marked)
 {
@@ -239,7 +239,7 @@ START_TEST(a_closing_server_gives_nothing_on)
 }
 END_TEST
 
-/* --- the bounds ------------------------------------------------------------------------------------ */
+/* --- the bounds ------------------------------------------------------------------------------- */
 
 START_TEST(beyond_its_bound_the_oldest_waiting_goes)
 {
@@ -337,8 +337,8 @@ START_TEST(without_memory_it_waits_for_the_next_occasion)
 }
 END_TEST
 
-/* So who has thousands of members can have the server look through thousands of items once, and not with
- * every byte that it reads. */
+/* So who has thousands of members can have the server look through thousands of items once, and not
+ * with every byte that it reads. */
 START_TEST(what_a_member_does_not_take_it_looks_through_once)
 {
         unsigned n_before;

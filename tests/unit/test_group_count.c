@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * A group whose members come, confirm now and then, and go, at random, over a port that takes random
- * amounts: each publication is confirmed by one member, or told to the publisher, and never both; what a
- * member has seen comes to another only with the mark, and not at all if it was for once only.
+ * A group whose members come, confirm now and then, and go, at random, over a port that takes
+ * random amounts: each publication is confirmed by one member, or told to the publisher, and never
+ * both; what a member has seen comes to another only with the mark, and not at all if it was for
+ * once only.
  */
 
 #include "fixture.h"
@@ -68,7 +69,7 @@ static void on_unconfirmed(hark_server *server, const char *group, const char *t
         trial->n_unconfirmed++;
 }
 
-/* --- what arrives ------------------------------------------------------------------------------- */
+/* --- what arrives ----------------------------------------------------------------------------- */
 
 static struct member *find_member(struct trial *trial, unsigned id)
 {
@@ -160,7 +161,7 @@ static void take_frames(struct trial *trial)
         memory_port_take(memory, at);
 }
 
-/* --- what is done ------------------------------------------------------------------------------- */
+/* --- what is done ----------------------------------------------------------------------------- */
 
 static void say(struct trial *trial, const char *line)
 {
@@ -262,7 +263,7 @@ static void do_something(struct trial *trial)
         }
 }
 
-/* --- trials ------------------------------------------------------------------------------------- */
+/* --- trials ----------------------------------------------------------------------------------- */
 
 static void check_all(const struct trial *trial)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Sockets that a service manager hands over, and word to it. Each test plays the manager, and a child
- * process the service: descriptors 3 and up are its own to fill. */
+/* Sockets that a service manager hands over, and word to it. Each test plays the manager, and a
+ * child process the service: descriptors 3 and up are its own to fill. */
 
 #include "fixture.h"
 
@@ -20,7 +20,7 @@
 
 #include "loop_kit.h"
 
-/* --- the manager ---------------------------------------------------------------------------------- */
+/* --- the manager ------------------------------------------------------------------------------ */
 
 static socklen_t name_unix(const char *path, struct sockaddr_un *ret_name)
 {
@@ -77,7 +77,7 @@ static void hand_over(const int *fds, int n, const char *names)
                 setenv("LISTEN_FDNAMES", names, 1);
 }
 
-/* --- the service ---------------------------------------------------------------------------------- */
+/* --- the service ------------------------------------------------------------------------------ */
 
 struct service {
         hark_loop *loop;
@@ -147,7 +147,7 @@ static void run_service(int (*run)(void *userdata))
         ck_assert_int_eq(fixture_wait_exit(fixture_fork(run, NULL)), 0);
 }
 
-/* --- sockets -------------------------------------------------------------------------------------- */
+/* --- sockets ---------------------------------------------------------------------------------- */
 
 static int serve_all(void *userdata)
 {
@@ -373,7 +373,7 @@ START_TEST(nobody_connects_to_what_is_inherited)
 }
 END_TEST
 
-/* --- word to the manager -------------------------------------------------------------------------- */
+/* --- word to the manager ---------------------------------------------------------------------- */
 
 static int open_manager(const char *name)
 {

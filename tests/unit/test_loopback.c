@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What a writer sends, a reader reads: random messages of all sizes and priorities, taken by the port in
- * any number of bytes, read in any number of bytes, some taken back before they leave and some
- * cancelled under way. Each of the others arrives once, whole, and in the order of its priority.
+ * What a writer sends, a reader reads: random messages of all sizes and priorities, taken by the
+ * port in any number of bytes, read in any number of bytes, some taken back before they leave and
+ * some cancelled under way. Each of the others arrives once, whole, and in the order of its
+ * priority.
  */
 
 #include "fixture.h"
@@ -57,7 +58,7 @@ static struct parcel *parcel_of(struct loopback *loopback, uint32_t id)
         return &loopback->parcels[id - 1];
 }
 
-/* --- the receiving end -------------------------------------------------------------------------- */
+/* --- the receiving end ------------------------------------------------------------------------ */
 
 static int begin(struct hark_reader *reader, const struct hark_header *header,
                  const struct hark_frame *frame, size_t total, bool *ret_is_kept,
@@ -134,7 +135,7 @@ static void read_sent(struct loopback *loopback)
         outbox->size = 0;
 }
 
-/* --- the sending end ---------------------------------------------------------------------------- */
+/* --- the sending end -------------------------------------------------------------------------- */
 
 static size_t random_size(struct dice *dice)
 {

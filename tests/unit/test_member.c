@@ -10,7 +10,7 @@
 #include "client_talk.h"
 #include "server_talk.h"
 
-/* --- the publisher's side ----------------------------------------------------------------------- */
+/* --- the publisher's side --------------------------------------------------------------------- */
 
 #define TWO_MEMBERS                           \
         "> subscribe #1 a.* group=\"crew\"\n" \
@@ -284,7 +284,7 @@ START_TEST(a_server_that_goes_is_told_of_all_that_is_left)
 }
 END_TEST
 
-/* --- the subscriber's side ---------------------------------------------------------------------- */
+/* --- the subscriber's side -------------------------------------------------------------------- */
 
 START_TEST(what_was_told_is_confirmed)
 {

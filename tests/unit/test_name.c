@@ -141,11 +141,11 @@ START_TEST(a_filter_matches_token_by_token)
 }
 END_TEST
 
-/* --- filters that cover filters ----------------------------------------------------------------- */
+/* --- filters that cover filters --------------------------------------------------------------- */
 
-/* Every filter of up to so many tokens, of two words and the wildcards; every name of up to one token
- * more, of these words and one that no filter has. A `*` needs no more words than that to be told from
- * all of them, a `>` no more tokens. */
+/* Every filter of up to so many tokens, of two words and the wildcards; every name of up to one
+ * token more, of these words and one that no filter has. A `*` needs no more words than that to be
+ * told from all of them, a `>` no more tokens. */
 #define N_TOKENS  4
 #define N_FILTERS (4 + 3 * 4 + 9 * 4 + 27 * 4)
 #define N_NAMES   (3 + 9 + 27 + 81 + 243)
@@ -159,8 +159,8 @@ struct brief {
 static struct brief filters[N_FILTERS];
 static char names[N_NAMES][N_TOKENS + 2];
 
-/* All sequences of n_tokens words: the last one any of words, others of its first n_words. Returns how
- * many. */
+/* All sequences of n_tokens words: the last one any of words, others of its first n_words. Returns
+ * how many. */
 static size_t enumerate(char *ret_tokens, size_t stride, unsigned n_tokens, const char *words,
                         unsigned n_words)
 {

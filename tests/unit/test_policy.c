@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What becomes of a queue that is full: each policy, what the publisher hears of it, and how it can pace
- * itself before.
+ * What becomes of a queue that is full: each policy, what the publisher hears of it, and how it can
+ * pace itself before.
  */
 
 #include "fixture.h"
@@ -27,7 +27,7 @@ static void watched_talk(const char *script)
         server_talk_end(&talk);
 }
 
-/* --- policies ----------------------------------------------------------------------------------- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 START_TEST(the_newest_are_dropped_behind_what_waits)
 {
@@ -200,7 +200,7 @@ START_TEST(a_policy_that_is_not_known_is_refused)
 }
 END_TEST
 
-/* --- what the publisher hears -------------------------------------------------------------------- */
+/* --- what the publisher hears ----------------------------------------------------------------- */
 
 START_TEST(the_publisher_hears_of_all_that_was_dropped_at_once)
 {
@@ -265,7 +265,7 @@ START_TEST(who_dropped_may_be_shown_out)
 }
 END_TEST
 
-/* --- pace ---------------------------------------------------------------------------------------- */
+/* --- pace ------------------------------------------------------------------------------------- */
 
 START_TEST(queues_above_half_are_counted_until_they_are_not)
 {

@@ -16,7 +16,7 @@
 #include "reader_kit.h"
 #include "stream_kit.h"
 
-/* --- any cut ------------------------------------------------------------------------------------ */
+/* --- any cut ---------------------------------------------------------------------------------- */
 
 static void check_recorder(const struct recorder *recorder, const struct stream *stream)
 {
@@ -158,7 +158,7 @@ START_TEST(a_mistake_is_the_same_one_however_the_stream_is_cut)
 }
 END_TEST
 
-/* --- what is wrong ------------------------------------------------------------------------------ */
+/* --- what is wrong ---------------------------------------------------------------------------- */
 
 struct mistake {
         const char *lines[4];
@@ -241,7 +241,7 @@ START_TEST(what_ended_the_reading_is_handed_on)
 }
 END_TEST
 
-/* --- fds ---------------------------------------------------------------------------------------- */
+/* --- fds -------------------------------------------------------------------------------------- */
 
 static void give_fds(struct recorder *recorder, unsigned n)
 {
@@ -332,7 +332,7 @@ START_TEST(fds_that_were_not_reached_are_closed_at_the_end)
 }
 END_TEST
 
-/* --- what is kept ------------------------------------------------------------------------------- */
+/* --- what is kept ----------------------------------------------------------------------------- */
 
 START_TEST(the_longest_prefix_comes_byte_by_byte)
 {

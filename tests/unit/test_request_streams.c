@@ -21,7 +21,7 @@ static void talk_with_small_limits(const char *script)
         server_talk_end(&talk);
 }
 
-/* --- items of an answer ------------------------------------------------------------------------- */
+/* --- items of an answer ----------------------------------------------------------------------- */
 
 START_TEST(items_leave_before_the_answer)
 {
@@ -211,7 +211,7 @@ START_TEST(credit_for_what_is_not_observed_breaks_the_protocol)
 }
 END_TEST
 
-/* --- items of a question ------------------------------------------------------------------------ */
+/* --- items of a question ---------------------------------------------------------------------- */
 
 START_TEST(items_wait_for_the_turn_of_their_request)
 {
@@ -461,7 +461,8 @@ START_TEST(an_item_at_another_priority_breaks_the_protocol)
 }
 END_TEST
 
-/* An id is free again when its request has ended, but the rest of an item may still be under way. */
+/* An id is free again when its request has ended, but the rest of an item may still be under
+ * way. */
 START_TEST(an_item_under_way_is_not_of_a_later_request_with_the_same_id)
 {
         server_talk("> request #1 feeds keep.a\n"

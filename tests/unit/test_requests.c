@@ -6,7 +6,7 @@
 
 #include "server_talk.h"
 
-/* --- answers ------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 START_TEST(a_handler_answers_at_once)
 {
@@ -184,7 +184,7 @@ START_TEST(a_client_that_does_not_read_gets_no_replies)
 }
 END_TEST
 
-/* --- ends that are no answer -------------------------------------------------------------------- */
+/* --- ends that are no answer ------------------------------------------------------------------ */
 
 START_TEST(a_cancel_reaches_who_keeps_the_request)
 {
@@ -335,7 +335,7 @@ START_TEST(a_peer_is_shown_out_after_what_it_was_sent)
 }
 END_TEST
 
-/* --- limits and mistakes ------------------------------------------------------------------------ */
+/* --- limits and mistakes ---------------------------------------------------------------------- */
 
 START_TEST(no_more_calls_are_taken_than_the_limit)
 {
@@ -396,7 +396,7 @@ START_TEST(what_is_kept_counts_until_it_is_answered)
 }
 END_TEST
 
-/* --- hooks -------------------------------------------------------------------------------------- */
+/* --- hooks ------------------------------------------------------------------------------------ */
 
 START_TEST(a_hook_lets_a_client_in)
 {

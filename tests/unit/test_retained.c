@@ -22,7 +22,7 @@ static void hub_talk(const struct hark_server_params *given, const char *script)
         server_talk_end(&talk);
 }
 
-/* --- subscribing -------------------------------------------------------------------------------- */
+/* --- subscribing ------------------------------------------------------------------------------ */
 
 START_TEST(the_current_values_come_first_then_their_number)
 {
@@ -109,7 +109,7 @@ START_TEST(a_withdrawal_has_its_place_in_a_full_queue)
 }
 END_TEST
 
-/* --- races -------------------------------------------------------------------------------------- */
+/* --- races ------------------------------------------------------------------------------------ */
 
 START_TEST(a_change_may_overtake_the_value_that_it_changes)
 {
@@ -233,7 +233,7 @@ START_TEST(a_value_that_is_too_large_for_it_is_lost_to_a_subscriber)
 }
 END_TEST
 
-/* --- limits ------------------------------------------------------------------------------------- */
+/* --- limits ----------------------------------------------------------------------------------- */
 
 START_TEST(only_so_many_topics_keep_a_value)
 {
@@ -287,7 +287,7 @@ START_TEST(a_value_has_no_files)
 }
 END_TEST
 
-/* --- through the server ------------------------------------------------------------------------- */
+/* --- through the server ----------------------------------------------------------------------- */
 
 START_TEST(a_client_may_retain_and_withdraw)
 {

@@ -16,7 +16,7 @@
 #define STRANGER 65432 /* a user of no meaning */
 #define NOBODY   ((uid_t)-1)
 
-/* --- the grammar ------------------------------------------------------------------------------- */
+/* --- the grammar ------------------------------------------------------------------------------ */
 
 static const char *const good_rules[] = {
         "call clock.Now anyone",
@@ -107,7 +107,7 @@ START_TEST(a_reason_is_cut_to_the_room_there_is)
 }
 END_TEST
 
-/* --- judging ----------------------------------------------------------------------------------- */
+/* --- judging ---------------------------------------------------------------------------------- */
 
 struct judgement_case {
         struct hark_subject subject;
@@ -303,7 +303,7 @@ static void note_request(hark_request *request, void *userdata)
         hark_reply(request, HARK_NOTHING);
 }
 
-/* --- one peer ---------------------------------------------------------------------------------- */
+/* --- one peer --------------------------------------------------------------------------------- */
 
 static void begin(struct server_talk *talk, const struct hark_server_params *params,
                   const char *const *rules, uid_t uid)
@@ -561,7 +561,7 @@ START_TEST(a_refusal_does_not_overtake_the_hello)
 }
 END_TEST
 
-/* --- only reporting ---------------------------------------------------------------------------- */
+/* --- only reporting --------------------------------------------------------------------------- */
 
 struct log {
         unsigned n_lines;
@@ -628,7 +628,7 @@ START_TEST(no_peer_makes_reports_without_end)
 }
 END_TEST
 
-/* --- the network ------------------------------------------------------------------------------- */
+/* --- the network ------------------------------------------------------------------------------ */
 
 static int listen_beyond(const char *rule, bool only_reports)
 {

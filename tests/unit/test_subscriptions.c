@@ -117,7 +117,7 @@ START_TEST(no_more_subscriptions_are_made_than_the_other_side_takes)
 }
 END_TEST
 
-/* --- the end ------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 START_TEST(who_unsubscribes_is_told_the_end_and_nothing_more)
 {
@@ -192,7 +192,7 @@ START_TEST(a_goodbye_leaves_no_gap)
 }
 END_TEST
 
-/* --- gaps --------------------------------------------------------------------------------------- */
+/* --- gaps ------------------------------------------------------------------------------------- */
 
 START_TEST(a_gap_is_told_in_its_place)
 {
@@ -253,7 +253,7 @@ START_TEST(a_malformed_gap_is_a_mistake)
 }
 END_TEST
 
-/* --- what this end can not keep ----------------------------------------------------------------- */
+/* --- what this end can not keep --------------------------------------------------------------- */
 
 /* Four are received and not told yet, and there is no room for more. */
 static void full_talk(const char *script)
@@ -311,7 +311,7 @@ START_TEST(withdrawals_are_bounded_too)
 }
 END_TEST
 
-/* --- numbers ------------------------------------------------------------------------------------ */
+/* --- numbers ---------------------------------------------------------------------------------- */
 
 START_TEST(numbers_go_on_where_the_wire_has_no_more_bits)
 {

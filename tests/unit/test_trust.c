@@ -37,8 +37,8 @@ static void need_root(void)
 }
 
 /*
- * The test's own directory lies in one that everybody may write, so nothing in it is trusted. To have a
- * root that only root may write, it becomes the root of a child, for as long as it checks.
+ * The test's own directory lies in one that everybody may write, so nothing in it is trusted. To
+ * have a root that only root may write, it becomes the root of a child, for as long as it checks.
  */
 static int check_in_tree(void *userdata)
 {

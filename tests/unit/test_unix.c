@@ -28,7 +28,7 @@ static const char *name_address(const char *options)
         return text;
 }
 
-/* --- listening and connecting ------------------------------------------------------------------ */
+/* --- listening and connecting ----------------------------------------------------------------- */
 
 START_TEST(a_path_is_listened_at_and_left)
 {
@@ -164,7 +164,7 @@ START_TEST(who_waits_for_a_full_backlog_hears_when_the_server_ends)
 }
 END_TEST
 
-/* --- buffers ----------------------------------------------------------------------------------- */
+/* --- buffers ---------------------------------------------------------------------------------- */
 
 static int buffer_of(const struct kit_port *end)
 {
@@ -197,7 +197,7 @@ START_TEST(a_bulky_message_finds_more_room_as_long_as_it_leaves)
 }
 END_TEST
 
-/* --- identity ---------------------------------------------------------------------------------- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 static void check_identity(const struct kit_port *end, pid_t pid)
 {

@@ -18,7 +18,7 @@
         "< closed\n" \
         "! end 1: ECANCELED\n"
 
-/* --- the current ones ---------------------------------------------------------------------------- */
+/* --- the current ones ------------------------------------------------------------------------- */
 
 START_TEST(all_have_come_when_as_many_as_were_sent_have)
 {
@@ -147,7 +147,7 @@ START_TEST(more_topics_than_can_be_kept_track_of_end_it)
 }
 END_TEST
 
-/* --- publishing ------------------------------------------------------------------------------------ */
+/* --- publishing ------------------------------------------------------------------------------- */
 
 START_TEST(what_becomes_of_the_value_goes_along)
 {

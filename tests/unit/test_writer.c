@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "writer_kit.h"
 
-/* --- order -------------------------------------------------------------------------------------- */
+/* --- order ------------------------------------------------------------------------------------ */
 
 START_TEST(messages_of_one_priority_leave_in_the_order_they_came)
 {
@@ -97,7 +97,7 @@ START_TEST(a_send_is_given_no_more_than_a_socket_takes)
 }
 END_TEST
 
-/* --- fragments ---------------------------------------------------------------------------------- */
+/* --- fragments -------------------------------------------------------------------------------- */
 
 START_TEST(a_large_message_leaves_in_fragments)
 {
@@ -172,7 +172,7 @@ START_TEST(the_urgent_wait_for_the_frame_that_was_cut)
 }
 END_TEST
 
-/* --- what is sent in part ----------------------------------------------------------------------- */
+/* --- what is sent in part --------------------------------------------------------------------- */
 
 static const char *const some_messages[] = {
         "request #1 a \"x\"",
@@ -279,7 +279,7 @@ START_TEST(fds_leave_once_with_the_first_byte)
 }
 END_TEST
 
-/* --- deadlines ---------------------------------------------------------------------------------- */
+/* --- deadlines -------------------------------------------------------------------------------- */
 
 static uint64_t time_left_ns(const struct outbox *outbox)
 {

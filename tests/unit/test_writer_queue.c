@@ -9,7 +9,7 @@
 
 #include "writer_kit.h"
 
-/* --- taking back -------------------------------------------------------------------------------- */
+/* --- taking back ------------------------------------------------------------------------------ */
 
 START_TEST(what_has_not_begun_to_leave_can_be_taken_back)
 {
@@ -79,7 +79,7 @@ START_TEST(what_is_queued_counts_the_memory_that_it_holds)
 }
 END_TEST
 
-/* --- giving up ---------------------------------------------------------------------------------- */
+/* --- giving up -------------------------------------------------------------------------------- */
 
 START_TEST(a_message_given_up_between_fragments_has_no_more)
 {
@@ -137,7 +137,7 @@ START_TEST(only_what_has_begun_to_leave_is_given_up)
 }
 END_TEST
 
-/* --- before others ------------------------------------------------------------------------------ */
+/* --- before others ---------------------------------------------------------------------------- */
 
 START_TEST(a_message_can_be_queued_before_another)
 {
@@ -177,7 +177,7 @@ START_TEST(nothing_is_queued_before_what_has_begun)
 }
 END_TEST
 
-/* --- groups ------------------------------------------------------------------------------------- */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 START_TEST(a_group_holds_what_can_still_be_taken_back)
 {
@@ -215,7 +215,7 @@ START_TEST(a_group_holds_what_can_still_be_taken_back)
 }
 END_TEST
 
-/* --- before the other side's hello -------------------------------------------------------------- */
+/* --- before the other side's hello ------------------------------------------------------------ */
 
 START_TEST(a_budget_bounds_the_bytes)
 {
@@ -325,7 +325,7 @@ START_TEST(what_the_other_side_does_not_take_is_dropped_and_told)
 }
 END_TEST
 
-/* --- shared messages ---------------------------------------------------------------------------- */
+/* --- shared messages -------------------------------------------------------------------------- */
 
 static hark_message *new_message(size_t size)
 {

@@ -45,8 +45,8 @@ size_t outbox_send(struct outbox *outbox, size_t max);
 /* Sends until nothing may leave. */
 void outbox_send_all(struct outbox *outbox);
 
-/* Fails the test unless the frames sent since the last time are those of the lines, each ending in a
- * newline; forgets them. */
+/* Fails the test unless the frames sent since the last time are those of the lines, each ending in
+ * a newline; forgets them. */
 void outbox_check(struct outbox *outbox, const char *lines);
 
 #endif

@@ -33,8 +33,8 @@ int bench_pin(int cpu);
 /* The side of bare system calls. */
 struct floor;
 
-/* Makes the facility that scheme ("unix", "tcp", ...) stands for, with a process on cpu at its other
- * end. Returns 0; -EPROTONOSUPPORT: no floor for that scheme; -errno. */
+/* Makes the facility that scheme ("unix", "tcp", ...) stands for, with a process on cpu at its
+ * other end. Returns 0; -EPROTONOSUPPORT: no floor for that scheme; -errno. */
 int floor_start(const char *scheme, int cpu, struct floor **ret_floor);
 /* Returns 0 or -errno. */
 int floor_work(struct floor *floor, enum work work, size_t size, uint32_t n);

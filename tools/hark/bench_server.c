@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hark bench-server: what hark bench starts as its other process. It serves one client and ends when
- * that leaves, or when nobody has come for ten seconds.
+ * hark bench-server: what hark bench starts as its other process. It serves one client and ends
+ * when that leaves, or when nobody has come for ten seconds.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
  *
  *         child_start() -> [child_kill()] -> on_end, exactly once, from the loop
  *
- * Or lines out, one at a time, each as soon as it is there and somebody wants it: then no more is read
- * than one line and what came with it, so that the command runs into a full pipe.
+ * Or lines out, one at a time, each as soon as it is there and somebody wants it: then no more is
+ * read than one line and what came with it, so that the command runs into a full pipe.
  *
  * It ends when its process has, and nobody holds its standard output open any more: so the output
  * of what it started itself in the background is waited for, as $(...) does.

@@ -31,7 +31,8 @@ int complain_of_listen(const char *address, int error);
 /* Returns EXIT_GOOD; or says which part of address is wrong, and returns EXIT_USAGE. */
 int check_address(const char *address);
 
-/* Has what the library reports of loop printed on stderr: all of it, or what is no mere information. */
+/* Has what the library reports of loop printed on stderr: all of it, or what is no mere
+ * information. */
 void show_log(hark_loop *loop);
 void show_warnings(hark_loop *loop);
 

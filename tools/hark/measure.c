@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two sides are measured in turn, in short slices, and the medians of the slices are compared: so
- * what else happens on the machine meets both alike.
+ * The two sides are measured in turn, in short slices, and the medians of the slices are compared:
+ * so what else happens on the machine meets both alike.
  */
 #include "measure.h"
 
@@ -46,8 +46,8 @@ static int work_on(const struct sides *sides, bool is_hark, const struct row *ro
 }
 
 /*
- * Finds how many messages fill a slice; the first ones warm up what there is to warm up. It must have
- * been right twice in a row: one interruption would make a few messages look like enough.
+ * Finds how many messages fill a slice; the first ones warm up what there is to warm up. It must
+ * have been right twice in a row: one interruption would make a few messages look like enough.
  */
 static int calibrate(const struct sides *sides, bool is_hark, const struct row *row, double slice_s,
                      uint32_t *ret_n)

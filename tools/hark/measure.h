@@ -17,7 +17,8 @@ struct row {
         double floor_s, hark_s; /* per message; set by measure() */
 };
 
-/* Takes about so many seconds. Returns 0; -ECANCELED: a signal came; else what went wrong on one side. */
+/* Takes about so many seconds. Returns 0; -ECANCELED: a signal came; else what went wrong on one
+ * side. */
 int measure(const struct sides *sides, double seconds, struct row *row);
 
 /* Has SIGINT and SIGTERM end a measurement, so that everything is cleaned up. */

@@ -2,9 +2,9 @@
 /*
  * hark serve: shell commands as methods, an echo, a hub, at any number of addresses.
  *
- * It ends on SIGINT and SIGTERM, politely the first time, and when all its addresses were conversations with one peer, stdio:
- * and pipe:, and each has left, or has not said hello in time: of such a one the library tells
- * nothing.
+ * It ends on SIGINT and SIGTERM, politely the first time, and when all its addresses were
+ * conversations with one peer, stdio: and pipe:, and each has left, or has not said hello in time:
+ * of such a one the library tells nothing.
  */
 #include <errno.h>
 #include <signal.h>

@@ -145,7 +145,8 @@ static void on_patience_over(void *userdata)
         finish(sub, EXIT_LOST);
 }
 
-/* Only with --wait is there another connection. What a waiting call held back may be out of date. */
+/* Only with --wait is there another connection. What a waiting call held back may be out of
+ * date. */
 static void on_state(hark_client *client, int state, int reason, void *userdata)
 {
         struct sub *sub = userdata;

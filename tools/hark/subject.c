@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hark's side of the benchmark: a server in a process of its own (bench_server.c) and a client here.
+ * hark's side of the benchmark: a server in a process of its own (bench_server.c) and a client
+ * here.
  *
  * Notifications are asked for in portions, so that no more than a window of them is under way: else
  * the publisher, who is never held up, would run into the subscription's limit and drop some.

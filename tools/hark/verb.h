@@ -3,8 +3,8 @@
 #define VERB_H
 
 /*
- * The verbs of the command. Each lives in a file of its own, which says what the verb takes and does
- * in one struct verb; main.c finds it, options.c parses and explains it, run() does it.
+ * The verbs of the command. Each lives in a file of its own, which says what the verb takes and
+ * does in one struct verb; main.c finds it, options.c parses and explains it, run() does it.
  */
 
 #include <stdbool.h>
