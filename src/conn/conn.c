@@ -229,6 +229,17 @@ static void start_ping_timer(struct hark_conn *conn)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+/* What a frame may have, but for its name and extensions: those of a packet have to fit, too; a
+ * stream may cut them. */
+static size_t max_bare_frame(const struct hark_port *port)
+{
+        const struct hark_transport *transport = &port->transport->public;
+
+        if (transport->max_frame == 0 || transport->capabilities & HARK_CAN_STREAM)
+                return transport->max_frame;
+        return transport->max_frame - (HARK_PREFIX_MAX - HARK_HEADER_SIZE);
+}
+
 static void init_conn(struct hark_conn *conn, hark_loop *loop, struct hark_port *port,
                       const struct hark_conn_params *params)
 {
@@ -247,7 +258,7 @@ static void init_conn(struct hark_conn *conn, hark_loop *loop, struct hark_port 
         hark_task_init(&conn->flush_task, run_flush_task, NULL);
         hark_reader_init(&conn->reader, &hark_conn_reader_ops, hark_loop_message_pools(loop));
         hark_writer_init(&conn->writer, hark_loop_block_pool(loop), hark_loop_message_pools(loop),
-                         port->transport->public.max_frame);
+                         max_bare_frame(port));
 }
 
 int hark_conn_new(hark_loop *loop, struct hark_port *port, const struct hark_conn_params *params,

@@ -94,7 +94,8 @@ struct hark_in_fds {
 };
 
 struct hark_transport_ops {
-        struct hark_transport public; /* scheme, syntax, capabilities, max_frame */
+        struct hark_transport public; /* scheme, syntax, capabilities, max_frame: on a packet
+                                         transport of a whole frame, more than HARK_PREFIX_MAX */
         unsigned options;             /* enum hark_address_option: those that it knows */
         bool connects_once;           /* an address of it leads to one port, and never to another */
 
@@ -158,7 +159,7 @@ struct hark_transport_ops {
 
         /*
          * Reads what is there into iov. A stream fills it as far as it can, a packet transport
-         * gives one packet. fds that came along are appended to *fds.
+         * gives one frame. fds that came along are appended to *fds.
          * Returns bytes, > 0; 0: the end, in good order; -EAGAIN: nothing there;
          * -ECONNRESET and others: it is lost.
          */
