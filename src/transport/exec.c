@@ -21,10 +21,10 @@
 #include "base/cleanup.h"
 #include "transport/inherit.h"
 #include "transport/spawn.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 struct exec_port {
-        struct hark_stream stream; /* the first member */
+        struct hark_fd_port base; /* the first member */
         struct hark_child child;
         struct hark_io exit; /* of the child */
         uid_t uid;           /* our own, when it was started */
@@ -84,7 +84,7 @@ static int parse_exec(struct hark_address *address, const char *body, size_t bod
 
 static struct exec_port *exec_port_of(struct hark_port *port)
 {
-        return hark_container_of(port, struct exec_port, stream.port);
+        return hark_container_of(port, struct exec_port, base.port);
 }
 
 static bool is_hung_up(int fd)
@@ -112,8 +112,8 @@ static void on_exit_of_child(struct hark_io *io, uint32_t events)
         hark_io_stop(&port->exit);
         reap_if_ours(port);
         /* A socket that hung up tells it by itself, and behind all that was sent. */
-        if (!is_hung_up(port->stream.in.fd))
-                hark_stream_broke(&port->stream, -ECONNRESET);
+        if (!is_hung_up(port->base.in.fd))
+                hark_fd_port_broke(&port->base, -ECONNRESET);
 }
 
 static void close_exec(struct hark_port *base)
@@ -121,7 +121,7 @@ static void close_exec(struct hark_port *base)
         struct exec_port *port = exec_port_of(base);
 
         hark_io_stop(&port->exit);
-        hark_stream_done(&port->stream);
+        hark_fd_port_done(&port->base);
         reap_if_ours(port);
         hark_close(port->child.pidfd);
         free(port);
@@ -135,7 +135,7 @@ static int start_child(struct exec_port *port, char *const argv[])
         /* Without SOCK_NONBLOCK: few programs expect that of their stdin. */
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
                 return -errno;
-        hark_stream_set_socket(&port->stream, sockets[0]);
+        hark_fd_port_set_socket(&port->base, sockets[0]);
         childs = hark_fd_above_stdio(sockets[1]);
         if (childs < 0)
                 return childs;
@@ -150,16 +150,16 @@ static int connect_exec(hark_loop *loop, const struct hark_address *address,
 
         if (!port)
                 return -ENOMEM;
-        hark_stream_init(&port->stream, &hark_transport_exec, loop);
+        hark_fd_port_init(&port->base, &hark_transport_exec, loop);
         port->child.pidfd = -1;
         port->uid = geteuid();
         port->gid = getegid();
         r = start_child(port, address->argv);
         if (r < 0) {
-                close_exec(&port->stream.port);
+                close_exec(&port->base.port);
                 return r;
         }
-        *ret_port = &port->stream.port;
+        *ret_port = &port->base.port;
         return 0;
 }
 
@@ -171,7 +171,7 @@ static int start_exec(struct hark_port *base)
         if (port->child.pidfd >= 0)
                 r = hark_io_start(base->loop, &port->exit, port->child.pidfd, EPOLLIN,
                                   on_exit_of_child);
-        return r < 0 ? r : hark_stream_start(base);
+        return r < 0 ? r : hark_fd_port_start(base);
 }
 
 static void identify_exec(struct hark_port *base, struct hark_credentials *credentials)
@@ -197,10 +197,10 @@ const struct hark_transport_ops hark_transport_exec = {
         .parse = parse_exec,
         .connect = connect_exec,
         .start = start_exec,
-        .receive = hark_stream_receive,
-        .send = hark_stream_send,
-        .want = hark_stream_want,
-        .set_bulky = hark_stream_set_bulky,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
+        .set_bulky = hark_fd_port_set_bulky,
         .identify = identify_exec,
         .close = close_exec,
 };

@@ -9,7 +9,7 @@
  * its own; a socket cannot be, but its calls take MSG_DONTWAIT.
  */
 
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 enum hark_direction {
         HARK_READS,

@@ -26,7 +26,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "transport/inherited.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 #define FIRST_FD 3
 #define FDS_MAX  4096 /* more than any manager hands over */

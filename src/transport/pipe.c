@@ -20,7 +20,7 @@
 
 #include "base/cleanup.h"
 #include "transport/inherit.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 struct single_listener {
         struct hark_listener listener; /* the first member */
@@ -78,44 +78,44 @@ static int parse_stdio(struct hark_address *address, const char *body, size_t bo
 
 static void close_pipe(struct hark_port *port)
 {
-        struct hark_stream *stream = hark_container_of(port, struct hark_stream, port);
+        struct hark_fd_port *fd_port = hark_container_of(port, struct hark_fd_port, port);
 
-        hark_stream_done(stream);
-        free(stream);
+        hark_fd_port_done(fd_port);
+        free(fd_port);
 }
 
-static int inherit_ends(struct hark_stream *stream, int read_fd, int write_fd)
+static int inherit_ends(struct hark_fd_port *fd_port, int read_fd, int write_fd)
 {
         bool is_one = hark_inherit_is_same_socket(read_fd, write_fd);
         int r;
 
         if (read_fd == write_fd && !is_one)
                 return -EOPNOTSUPP; /* a FIFO would give back what is written to it */
-        r = hark_inherit(read_fd, HARK_READS, &stream->in);
+        r = hark_inherit(read_fd, HARK_READS, &fd_port->in);
         if (r == 0 && !is_one)
-                r = hark_inherit(write_fd, HARK_WRITES, &stream->out);
+                r = hark_inherit(write_fd, HARK_WRITES, &fd_port->out);
         if (r < 0)
                 return r;
-        if (hark_end_passes_fds(&stream->in) && (is_one || hark_end_passes_fds(&stream->out)))
-                stream->port.capabilities |= HARK_CAN_PASS_FDS;
+        if (hark_end_passes_fds(&fd_port->in) && (is_one || hark_end_passes_fds(&fd_port->out)))
+                fd_port->port.capabilities |= HARK_CAN_PASS_FDS;
         return 0;
 }
 
 static int open_ends(hark_loop *loop, const struct hark_address *address,
                      struct hark_port **ret_port)
 {
-        struct hark_stream *stream = calloc(1, sizeof(*stream));
+        struct hark_fd_port *fd_port = calloc(1, sizeof(*fd_port));
         int r;
 
-        if (!stream)
+        if (!fd_port)
                 return -ENOMEM;
-        hark_stream_init(stream, address->transport, loop);
-        r = inherit_ends(stream, address->read_fd, address->write_fd);
+        hark_fd_port_init(fd_port, address->transport, loop);
+        r = inherit_ends(fd_port, address->read_fd, address->write_fd);
         if (r < 0) {
-                close_pipe(&stream->port);
+                close_pipe(&fd_port->port);
                 return r;
         }
-        *ret_port = &stream->port;
+        *ret_port = &fd_port->port;
         return 0;
 }
 
@@ -222,11 +222,11 @@ const struct hark_transport_ops hark_transport_pipe = {
         .listen = listen_once,
         .close_listener = close_single,
         .connect = connect_pipe,
-        .start = hark_stream_start,
-        .receive = hark_stream_receive,
-        .send = hark_stream_send,
-        .want = hark_stream_want,
-        .identify = hark_stream_identify_nobody,
+        .start = hark_fd_port_start,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
+        .identify = hark_fd_port_identify_nobody,
         .close = close_pipe,
 };
 
@@ -242,10 +242,10 @@ const struct hark_transport_ops hark_transport_stdio = {
         .listen = listen_once,
         .close_listener = close_single,
         .connect = connect_stdio,
-        .start = hark_stream_start,
-        .receive = hark_stream_receive,
-        .send = hark_stream_send,
-        .want = hark_stream_want,
-        .identify = hark_stream_identify_nobody,
+        .start = hark_fd_port_start,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
+        .identify = hark_fd_port_identify_nobody,
         .close = close_pipe,
 };

@@ -27,7 +27,7 @@
 #include "base/cleanup.h"
 #include "transport/acceptor.h"
 #include "transport/inherited.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 #include "transport/tcp_address.h"
 #include "transport/tcp_listen.h"
 #include "transport/tcp_socket.h"
@@ -37,7 +37,7 @@
 #define ADDRESS_NS (1500 * 1000000ull)
 
 struct tcp_port {
-        struct hark_stream stream;  /* the first member */
+        struct hark_fd_port base;   /* the first member */
         struct addrinfo *addresses; /* that were asked for just now; NULL once it is connected */
         const struct addrinfo *next;
         bool is_connected;
@@ -55,7 +55,7 @@ struct tcp_listener {
 
 static struct tcp_port *tcp_port_of(struct hark_port *port)
 {
-        return hark_container_of(port, struct tcp_port, stream.port);
+        return hark_container_of(port, struct tcp_port, base.port);
 }
 
 static struct tcp_port *new_tcp_port(hark_loop *loop)
@@ -63,17 +63,17 @@ static struct tcp_port *new_tcp_port(hark_loop *loop)
         struct tcp_port *port = calloc(1, sizeof(*port));
 
         if (port)
-                hark_stream_init(&port->stream, &hark_transport_tcp, loop);
+                hark_fd_port_init(&port->base, &hark_transport_tcp, loop);
         return port;
 }
 
 static void print_remote(struct tcp_port *port)
 {
-        struct hark_port *base = &port->stream.port;
+        struct hark_port *base = &port->base.port;
         union hark_tcp_name peer = {0};
         socklen_t size = sizeof(peer);
 
-        if (getpeername(port->stream.in.fd, &peer.any, &size) == 0)
+        if (getpeername(port->base.in.fd, &peer.any, &size) == 0)
                 hark_tcp_print(&peer, base->remote, sizeof(base->remote));
 }
 
@@ -85,7 +85,7 @@ static void free_addresses(struct tcp_port *port)
 
 static int become_connected(struct tcp_port *port)
 {
-        if (hark_tcp_is_own_peer(port->stream.in.fd))
+        if (hark_tcp_is_own_peer(port->base.in.fd))
                 return -ECONNREFUSED;
         port->is_connected = true;
         print_remote(port);
@@ -101,8 +101,8 @@ static int try_address(struct tcp_port *port, const struct addrinfo *address)
 
         if (fd < 0)
                 return fd;
-        hark_end_close(&port->stream.in);
-        hark_stream_set_socket(&port->stream, fd);
+        hark_end_close(&port->base.in);
+        hark_fd_port_set_socket(&port->base, fd);
         if (connect(fd, address->ai_addr, address->ai_addrlen) < 0)
                 return -errno;
         return become_connected(port);
@@ -128,8 +128,8 @@ static void on_impatient(struct hark_timer *timer);
 
 static int watch_connecting(struct tcp_port *port)
 {
-        hark_loop *loop = port->stream.port.loop;
-        int r = hark_io_start(loop, &port->connecting, port->stream.in.fd, EPOLLOUT, on_connecting);
+        hark_loop *loop = port->base.port.loop;
+        int r = hark_io_start(loop, &port->connecting, port->base.in.fd, EPOLLOUT, on_connecting);
 
         if (r == 0 && port->next)
                 hark_timer_start(loop, &port->patience, hark_now_ns() + ADDRESS_NS, on_impatient);
@@ -137,7 +137,7 @@ static int watch_connecting(struct tcp_port *port)
 }
 
 /* The address that is being tried has come to its end. The last thing to do, see
- * hark_stream_opened(). */
+ * hark_fd_port_opened(). */
 static void go_on(struct tcp_port *port, int result)
 {
         hark_timer_stop(&port->patience);
@@ -149,9 +149,9 @@ static void go_on(struct tcp_port *port, int result)
         if (result == -EINPROGRESS)
                 result = watch_connecting(port);
         if (result < 0)
-                hark_stream_broke(&port->stream, result);
+                hark_fd_port_broke(&port->base, result);
         else if (port->is_connected)
-                hark_stream_opened(&port->stream);
+                hark_fd_port_opened(&port->base);
 }
 
 static void on_connecting(struct hark_io *io, uint32_t events)
@@ -178,7 +178,7 @@ static void close_tcp(struct hark_port *base)
         hark_timer_stop(&port->patience);
         hark_timer_stop(&port->look);
         hark_io_stop(&port->connecting);
-        hark_stream_done(&port->stream);
+        hark_fd_port_done(&port->base);
         free_addresses(port);
         free(port);
 }
@@ -207,10 +207,10 @@ static int connect_tcp(hark_loop *loop, const struct hark_address *address,
                 r = try_addresses(port, -EHOSTUNREACH);
         }
         if (r < 0 && r != -EINPROGRESS) {
-                close_tcp(&port->stream.port);
+                close_tcp(&port->base.port);
                 return r;
         }
-        *ret_port = &port->stream.port;
+        *ret_port = &port->base.port;
         return 0;
 }
 
@@ -218,20 +218,20 @@ static int start_tcp(struct hark_port *base)
 {
         struct tcp_port *port = tcp_port_of(base);
 
-        return port->is_connected ? hark_stream_start(base) : watch_connecting(port);
+        return port->is_connected ? hark_fd_port_start(base) : watch_connecting(port);
 }
 
 static void on_look(struct hark_timer *timer)
 {
         struct tcp_port *port = hark_container_of(timer, struct tcp_port, look);
         uint64_t now_ns = hark_now_ns();
-        enum hark_tcp_health health = hark_tcp_look(port->stream.in.fd, HARK_TCP_SILENCE_MS);
+        enum hark_tcp_health health = hark_tcp_look(port->base.in.fd, HARK_TCP_SILENCE_MS);
         bool is_long = now_ns - port->look_began_ns >= HARK_TCP_SILENCE_MS * 1000000ull;
 
         if (health == HARK_TCP_SILENT && is_long)
-                hark_stream_broke(&port->stream, -ETIMEDOUT);
+                hark_fd_port_broke(&port->base, -ETIMEDOUT);
         else if (health != HARK_TCP_SETTLED)
-                hark_timer_start(port->stream.port.loop, timer,
+                hark_timer_start(port->base.port.loop, timer,
                                  now_ns + HARK_TCP_LOOK_MS * 1000000ull, on_look);
 }
 
@@ -239,7 +239,7 @@ static ssize_t send_tcp(struct hark_port *base, const struct hark_out_frame *fra
                         unsigned n_frames)
 {
         struct tcp_port *port = tcp_port_of(base);
-        ssize_t n = hark_stream_send(base, frames, n_frames);
+        ssize_t n = hark_fd_port_send(base, frames, n_frames);
 
         if (n <= 0 || hark_timer_is_running(&port->look))
                 return n;
@@ -259,10 +259,10 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
                 hark_close(fd);
                 return -ENOMEM;
         }
-        hark_stream_set_socket(&port->stream, fd);
+        hark_fd_port_set_socket(&port->base, fd);
         port->is_connected = true;
         print_remote(port);
-        *ret_port = &port->stream.port;
+        *ret_port = &port->base.port;
         return 0;
 }
 
@@ -392,9 +392,9 @@ const struct hark_transport_ops hark_transport_tcp = {
         .resolve = resolve_tcp,
         .connect = connect_tcp,
         .start = start_tcp,
-        .receive = hark_stream_receive,
+        .receive = hark_fd_port_receive,
         .send = send_tcp,
-        .want = hark_stream_want,
-        .identify = hark_stream_identify_nobody,
+        .want = hark_fd_port_want,
+        .identify = hark_fd_port_identify_nobody,
         .close = close_tcp,
 };

@@ -19,7 +19,7 @@
 #include "transport/path.h"
 #include "transport/path_watch.h"
 #include "transport/peercred.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 #include "transport/trust.h"
 #include "transport/unix_address.h"
 
@@ -30,7 +30,7 @@
 #define REFUSAL_LOG_NS 1000000000ull /* one line a second at most: who is refused can try often */
 
 struct unix_port {
-        struct hark_stream stream; /* the first member */
+        struct hark_fd_port base; /* the first member */
         bool is_connected;
         struct hark_timer retry;
         uint64_t delay_ns;
@@ -61,14 +61,14 @@ static int check_server(const struct unix_port *port)
 {
         char name[HARK_UNIX_SHOWN];
         uid_t uid;
-        int r = hark_peer_uid(port->stream.in.fd, &uid);
+        int r = hark_peer_uid(port->base.in.fd, &uid);
 
         if (r < 0)
                 return r;
         if (may_serve(port, uid))
                 return 0;
         hark_unix_show(&port->name, name);
-        hark_log(hark_loop_log(port->stream.port.loop), LOG_ERR,
+        hark_log(hark_loop_log(port->base.port.loop), LOG_ERR,
                  "%s is served by uid %u, whom nothing says may do so; if this is right, add "
                  "?uid=%u "
                  "to the address",
@@ -80,7 +80,7 @@ static int check_server(const struct unix_port *port)
 
 static struct unix_port *unix_port_of(struct hark_port *port)
 {
-        return hark_container_of(port, struct unix_port, stream.port);
+        return hark_container_of(port, struct unix_port, base.port);
 }
 
 /* Takes fd over, also when there is no memory (NULL). */
@@ -92,8 +92,8 @@ static struct unix_port *new_unix_port(hark_loop *loop, int fd)
                 hark_close(fd);
                 return NULL;
         }
-        hark_stream_init(&port->stream, &hark_transport_unix, loop);
-        hark_stream_set_socket(&port->stream, fd);
+        hark_fd_port_init(&port->base, &hark_transport_unix, loop);
+        hark_fd_port_set_socket(&port->base, fd);
         return port;
 }
 
@@ -102,7 +102,7 @@ static int try_to_connect(struct unix_port *port)
 {
         const struct sockaddr *address = (const struct sockaddr *)&port->name.address;
 
-        if (connect(port->stream.in.fd, address, port->name.size) == 0) {
+        if (connect(port->base.in.fd, address, port->name.size) == 0) {
                 port->is_connected = true;
                 return check_server(port);
         }
@@ -114,7 +114,7 @@ static void on_retry(struct hark_timer *timer);
 
 static void start_retry(struct unix_port *port)
 {
-        hark_timer_start(port->stream.port.loop, &port->retry, hark_now_ns() + port->delay_ns,
+        hark_timer_start(port->base.port.loop, &port->retry, hark_now_ns() + port->delay_ns,
                          on_retry);
         port->delay_ns *= 2;
         if (port->delay_ns > RETRY_MAX_NS)
@@ -129,9 +129,9 @@ static void on_retry(struct hark_timer *timer)
         if (r == -EAGAIN)
                 start_retry(port);
         else if (r < 0)
-                hark_stream_broke(&port->stream, r);
+                hark_fd_port_broke(&port->base, r);
         else
-                hark_stream_opened(&port->stream);
+                hark_fd_port_opened(&port->base);
 }
 
 static void close_unix(struct hark_port *port)
@@ -139,7 +139,7 @@ static void close_unix(struct hark_port *port)
         struct unix_port *unix_port = unix_port_of(port);
 
         hark_timer_stop(&unix_port->retry);
-        hark_stream_done(&unix_port->stream);
+        hark_fd_port_done(&unix_port->base);
         free(unix_port);
 }
 
@@ -160,10 +160,10 @@ static int connect_unix(hark_loop *loop, const struct hark_address *address,
         port->delay_ns = RETRY_MIN_NS;
         r = try_to_connect(port);
         if (r < 0 && r != -EAGAIN) {
-                close_unix(&port->stream.port);
+                close_unix(&port->base.port);
                 return r;
         }
-        *ret_port = &port->stream.port;
+        *ret_port = &port->base.port;
         return 0;
 }
 
@@ -180,19 +180,19 @@ static int start_unix(struct hark_port *port)
         struct unix_port *unix_port = unix_port_of(port);
 
         if (unix_port->is_connected)
-                return hark_stream_start(port);
+                return hark_fd_port_start(port);
         start_retry(unix_port);
         return 0;
 }
 
 static void identify_unix(struct hark_port *port, struct hark_credentials *credentials)
 {
-        hark_peer_identify(unix_port_of(port)->stream.in.fd, credentials);
+        hark_peer_identify(unix_port_of(port)->base.in.fd, credentials);
 }
 
 static int list_groups_unix(struct hark_port *port, gid_t **ret_groups, size_t *ret_n_groups)
 {
-        return hark_peer_list_groups(unix_port_of(port)->stream.in.fd, ret_groups, ret_n_groups);
+        return hark_peer_list_groups(unix_port_of(port)->base.in.fd, ret_groups, ret_n_groups);
 }
 
 /* --- listeners -------------------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         if (!port)
                 return -ENOMEM;
         port->is_connected = true;
-        *ret_port = &port->stream.port;
+        *ret_port = &port->base.port;
         return 0;
 }
 
@@ -372,10 +372,10 @@ const struct hark_transport_ops hark_transport_unix = {
         .watch = watch_unix,
         .unwatch = hark_path_unwatch,
         .start = start_unix,
-        .receive = hark_stream_receive,
-        .send = hark_stream_send,
-        .want = hark_stream_want,
-        .set_bulky = hark_stream_set_bulky,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
+        .set_bulky = hark_fd_port_set_bulky,
         .identify = identify_unix,
         .list_groups = list_groups_unix,
         .close = close_unix,

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "port_kit.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 /* Everything that the program prints until it ends. */
 static void read_all(hark_loop *loop, struct kit_port *end, char *text, size_t size)
@@ -192,7 +192,8 @@ START_TEST(who_adopts_orphans_reaps_the_program_as_well)
         ck_assert_int_eq(kit_send(&end, "x", 1), 1);
         kit_expect(loop, &end, "x", 1);
         ck_assert_int_eq(
-                shutdown(hark_container_of(end.port, struct hark_stream, port)->in.fd, SHUT_WR), 0);
+                shutdown(hark_container_of(end.port, struct hark_fd_port, port)->in.fd, SHUT_WR),
+                0);
         while (waitid(P_ALL, 0, &(siginfo_t){0}, WEXITED | WNOHANG | WNOWAIT) == 0)
                 kit_turn(loop, end_ns);
         ck_assert_int_eq(errno, ECHILD);

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "port_kit.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 static int socket_of(const struct kit_port *end)
 {
-        return hark_container_of(end->port, struct hark_stream, port)->in.fd;
+        return hark_container_of(end->port, struct hark_fd_port, port)->in.fd;
 }
 
 static int get_option(int fd, int level, int option)

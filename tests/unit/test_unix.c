@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "port_kit.h"
-#include "transport/stream.h"
+#include "transport/fd_port.h"
 
 static const char *path_address(const char *options)
 {
@@ -168,7 +168,7 @@ END_TEST
 
 static int buffer_of(const struct kit_port *end)
 {
-        const struct hark_stream *stream = hark_container_of(end->port, struct hark_stream, port);
+        const struct hark_fd_port *stream = hark_container_of(end->port, struct hark_fd_port, port);
         int size = 0;
         socklen_t size_size = sizeof(size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef HARK_TRANSPORT_STREAM_H
-#define HARK_TRANSPORT_STREAM_H
+#ifndef HARK_TRANSPORT_FD_PORT_H
+#define HARK_TRANSPORT_FD_PORT_H
 
 /*
  * A port that is a stream of bytes, over one socket or over two descriptors: what all stream
@@ -8,7 +8,7 @@
  *
  *         connect             start                      the rendezvous succeeds
  *         ------> not started -----> waiting (transport's) ---------------------> open
- *                             hark_stream_start()             hark_stream_opened()
+ *                             hark_fd_port_start()             hark_fd_port_opened()
  *                             ------------------------------------------------->
  *
  * The flags of an inherited descriptor are never changed where that can be avoided, because whoever
@@ -38,7 +38,7 @@ struct hark_end {
         int status_flags; /* of fcntl(2) F_GETFL */
 };
 
-struct hark_stream {
+struct hark_fd_port {
         struct hark_port port;   /* the first member: a port of these transports is one of these */
         struct hark_end in, out; /* a socket that serves both is in; out.fd is -1 then */
         struct hark_io input, output;
@@ -52,35 +52,35 @@ struct hark_stream {
         struct hark_timer pause;  /* the kernel has no room, although it says "writable" */
 };
 
-/* Zeroed memory of at least sizeof(struct hark_stream) becomes a stream without descriptors. */
-void hark_stream_init(struct hark_stream *stream, const struct hark_transport_ops *transport,
-                      hark_loop *loop);
+/* Zeroed memory of at least sizeof(struct hark_fd_port) becomes a stream without descriptors. */
+void hark_fd_port_init(struct hark_fd_port *fd_port, const struct hark_transport_ops *transport,
+                       hark_loop *loop);
 
 /* Gives it the one socket that serves both ways. */
-void hark_stream_set_socket(struct hark_stream *stream, int fd);
+void hark_fd_port_set_socket(struct hark_fd_port *fd_port, int fd);
 
 /* Begins to watch what is open now and tells HARK_PORT_OPENED at once: the last thing that a timer
  * or io function does, because whoever is told may close the port. */
-void hark_stream_opened(struct hark_stream *stream);
+void hark_fd_port_opened(struct hark_fd_port *fd_port);
 
 /* Tells HARK_PORT_BROKEN and watches no more; the same holds. error: -errno. */
-void hark_stream_broke(struct hark_stream *stream, int error);
+void hark_fd_port_broke(struct hark_fd_port *fd_port, int error);
 
 /* Stops and closes all; the memory is the transport's to free. */
-void hark_stream_done(struct hark_stream *stream);
+void hark_fd_port_done(struct hark_fd_port *fd_port);
 
 /* Puts back what hark_end says, and closes it. */
 void hark_end_close(struct hark_end *end);
 
 /* The operations of struct hark_transport_ops that are the same for all. */
-int hark_stream_start(struct hark_port *port); /* for what is open already */
-ssize_t hark_stream_receive(struct hark_port *port, const struct iovec *iov, unsigned n_iov,
-                            struct hark_in_fds *fds);
-ssize_t hark_stream_send(struct hark_port *port, const struct hark_out_frame *frames,
-                         unsigned n_frames);
-void hark_stream_want(struct hark_port *port, unsigned events);
-void hark_stream_set_bulky(struct hark_port *port,
-                           bool is_bulky); /* of a UNIX socket of one's own */
-void hark_stream_identify_nobody(struct hark_port *port, struct hark_credentials *credentials);
+int hark_fd_port_start(struct hark_port *port); /* for what is open already */
+ssize_t hark_fd_port_receive(struct hark_port *port, const struct iovec *iov, unsigned n_iov,
+                             struct hark_in_fds *fds);
+ssize_t hark_fd_port_send(struct hark_port *port, const struct hark_out_frame *frames,
+                          unsigned n_frames);
+void hark_fd_port_want(struct hark_port *port, unsigned events);
+void hark_fd_port_set_bulky(struct hark_port *port,
+                            bool is_bulky); /* of a UNIX socket of one's own */
+void hark_fd_port_identify_nobody(struct hark_port *port, struct hark_credentials *credentials);
 
 #endif
