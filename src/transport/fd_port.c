@@ -39,7 +39,8 @@
  * there was nothing to be seen. */
 #define BULKY_BUFFER (1024 * 1024)
 
-/* What one system call writes: frames in a row of which only the first may have fds. */
+/* What one system call writes: one packet, or frames in a row of which only the first may have
+ * fds. */
 struct batch {
         struct iovec iov[HARK_SEND_FRAMES * HARK_FRAME_IOVS];
         unsigned n_iov;
@@ -192,6 +193,11 @@ static ssize_t receive_from_pipe(int fd, const struct iovec *iov, unsigned n_iov
 static const struct hark_end *out_end(const struct hark_fd_port *fd_port)
 {
         return fd_port->out.fd < 0 ? &fd_port->in : &fd_port->out;
+}
+
+static bool is_stream(const struct hark_fd_port *fd_port)
+{
+        return fd_port->port.transport->public.capabilities & HARK_CAN_STREAM;
 }
 
 static void fill_batch(struct batch *batch, const struct hark_out_frame *frames, unsigned n_frames)
@@ -361,7 +367,7 @@ ssize_t hark_fd_port_send(struct hark_port *port, const struct hark_out_frame *f
         while (n_frames > 0) {
                 ssize_t n;
 
-                fill_batch(&batch, frames, n_frames);
+                fill_batch(&batch, frames, is_stream(fd_port) ? n_frames : 1);
                 n = send_batch(fd_port, &batch);
                 if (n < 0)
                         return sent > 0 ? (ssize_t)sent : n; /* it will say so again */

@@ -3,8 +3,8 @@
 #define HARK_TRANSPORT_FD_PORT_H
 
 /*
- * A port that is a stream of bytes, over one socket or over two descriptors: what all stream
- * transports share. They add how it is opened, who the peer is, and how it is closed.
+ * A port over one socket or over two descriptors: what all transports share whose connection is
+ * descriptors of its own. They add how it is opened, who the peer is, and how it is closed.
  *
  *         connect             start                      the rendezvous succeeds
  *         ------> not started -----> waiting (transport's) ---------------------> open
@@ -14,6 +14,9 @@
  * The flags of an inherited descriptor are never changed where that can be avoided, because whoever
  * else holds it shares them: so sockets are used with MSG_DONTWAIT and not with O_NONBLOCK, and
  * pipes are opened anew (inherit.h).
+ *
+ * Of a stream many frames are written at once, and cut where the kernel likes; of packets each
+ * frame is one.
  *
  * Fds go with the first byte of their frame, in a sendmsg(2) that begins with it. The kernel
  * delivers them with that byte, and ends a recvmsg(2) after the bytes of such a sendmsg, but it may
@@ -27,10 +30,13 @@
 
 #include "transport/transport.h"
 
-/* Payload bytes of a frame on a stream: so long at most does a more urgent one wait. */
+/* Bytes of a frame on a stream: so long at most does a more urgent one wait. */
 #define HARK_STREAM_FRAME (64 * 1024)
 
-/* One descriptor of a stream. */
+/* Of a packet, which has its name and extensions besides: the usual SO_SNDBUF has room for three. */
+#define HARK_PACKET_FRAME (68 * 1024)
+
+/* One descriptor of a port. */
 struct hark_end {
         int fd; /* -1: none */
         bool is_socket;
@@ -52,7 +58,7 @@ struct hark_fd_port {
         struct hark_timer pause;  /* the kernel has no room, although it says "writable" */
 };
 
-/* Zeroed memory of at least sizeof(struct hark_fd_port) becomes a stream without descriptors. */
+/* Zeroed memory of at least sizeof(struct hark_fd_port) becomes a port without descriptors. */
 void hark_fd_port_init(struct hark_fd_port *fd_port, const struct hark_transport_ops *transport,
                        hark_loop *loop);
 

@@ -89,16 +89,25 @@ static int get_option(int fd, int option)
         return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -errno;
 }
 
-/* Returns the family of a socket that accepts streams, or -errno. */
-static int family_of(int fd)
+/* The transport whose socket it is, if it accepts connections. 0; -EOPNOTSUPP: no transport's;
+ * -errno. */
+static int find_transport(int fd, const struct hark_transport_ops **ret_transport)
 {
-        int type = get_option(fd, SO_TYPE);
+        int type = get_option(fd, SO_TYPE), family = get_option(fd, SO_DOMAIN);
 
         if (type < 0)
                 return type == -ENOTSOCK ? -EOPNOTSUPP : type;
-        if (type != SOCK_STREAM || get_option(fd, SO_ACCEPTCONN) != 1)
+        if (get_option(fd, SO_ACCEPTCONN) != 1)
                 return -EOPNOTSUPP;
-        return get_option(fd, SO_DOMAIN);
+        if (type == SOCK_STREAM && family == AF_UNIX)
+                *ret_transport = &hark_transport_unix;
+        else if (type == SOCK_SEQPACKET && family == AF_UNIX)
+                *ret_transport = &hark_transport_seqpacket;
+        else if (type == SOCK_STREAM && (family == AF_INET || family == AF_INET6))
+                *ret_transport = &hark_transport_tcp;
+        else
+                return -EOPNOTSUPP;
+        return 0;
 }
 
 static int duplicate(int fd)
@@ -116,11 +125,14 @@ static int duplicate(int fd)
 static int adopt(hark_loop *loop, const struct hark_address *address, int fd,
                  struct hark_listener **ret_listener)
 {
-        int family = family_of(fd);
+        const struct hark_transport_ops *transport = NULL;
+        int r = find_transport(fd, &transport);
 
-        if (family == AF_UNIX)
-                return hark_unix_adopt(loop, address, fd, ret_listener);
-        if ((family == AF_INET || family == AF_INET6) && address->uid_rule != HARK_UID_ONE)
+        if (r < 0)
+                return r;
+        if (transport != &hark_transport_tcp)
+                return hark_unix_adopt(loop, transport, address, fd, ret_listener);
+        if (address->uid_rule != HARK_UID_ONE)
                 return hark_tcp_adopt(loop, address, fd, ret_listener);
         return -EOPNOTSUPP;
 }
@@ -130,8 +142,8 @@ static void log_unfit(hark_loop *loop, const struct hark_address *address, int f
         const char *wanted = address->uid_rule == HARK_UID_ONE ? "UNIX" : "UNIX or TCP";
 
         hark_log(hark_loop_log(loop), LOG_ERR,
-                 "descriptor %d, which was handed over for %s, is no %s stream socket that listens",
-                 fd, address->text, wanted);
+                 "descriptor %d, which was handed over for %s, is no %s socket that listens", fd,
+                 address->text, wanted);
 }
 
 static int listen_inherited(hark_loop *loop, const struct hark_address *address,

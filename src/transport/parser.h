@@ -22,7 +22,7 @@ int hark_parse_options(struct hark_parser *parser, const char *text);
 bool hark_is_word(const char *word, const char *text, size_t size);
 
 /* Appends to a list of words for a human: "unix, tcp"; an empty string to begin with. */
-#define HARK_LIST_SIZE 64
+#define HARK_LIST_SIZE 96
 void hark_list_word(char list[HARK_LIST_SIZE], const char *word);
 
 #endif

@@ -79,7 +79,7 @@ ssize_t hark_socket_receive(int fd, const struct iovec *iov, unsigned n_iov,
                 return -errno;
         if (fds)
                 take_control(fds, &message);
-        return n;
+        return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
 ssize_t hark_socket_send(int fd, const struct iovec *iov, unsigned n_iov, const int *fds,

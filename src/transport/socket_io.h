@@ -10,7 +10,7 @@
 #include "transport/transport.h"
 
 /* fds: those that come along are appended; NULL: they are not taken, and the kernel closes them.
- * Returns bytes; 0: the end; -errno of recvmsg(2). */
+ * Returns bytes; 0: the end; -EMSGSIZE: a packet larger than that; -errno of recvmsg(2). */
 ssize_t hark_socket_receive(int fd, const struct iovec *iov, unsigned n_iov,
                             struct hark_in_fds *fds);
 

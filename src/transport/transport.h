@@ -205,6 +205,7 @@ struct hark_transport_ops {
 };
 
 extern const struct hark_transport_ops hark_transport_unix;
+extern const struct hark_transport_ops hark_transport_seqpacket;
 extern const struct hark_transport_ops hark_transport_tcp;
 extern const struct hark_transport_ops hark_transport_pipe;
 extern const struct hark_transport_ops hark_transport_exec;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * unix:/path and unix:@name: UNIX stream sockets, unix(7).
+ * unix: and seqpacket:, /path or @name: UNIX sockets that are connected, unix(7). They differ in
+ * their type only: of the first a frame is cut where the kernel likes, of the second it is a packet.
  *
  * unix_address.h says who may be at the other end, and trust.h who may serve a path.
  *
@@ -47,6 +48,18 @@ struct unix_listener {
         uint64_t refusal_logged_ns;
 };
 
+static int type_of(const struct hark_transport_ops *transport)
+{
+        return transport->public.capabilities & HARK_CAN_STREAM ? SOCK_STREAM : SOCK_SEQPACKET;
+}
+
+static int open_socket(const struct hark_transport_ops *transport)
+{
+        int fd = socket(AF_UNIX, type_of(transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        return fd < 0 ? -errno : fd;
+}
+
 static bool may_serve(const struct unix_port *port, uid_t uid)
 {
         const char *path = port->name.address.sun_path;
@@ -67,7 +80,7 @@ static int check_server(const struct unix_port *port)
                 return r;
         if (may_serve(port, uid))
                 return 0;
-        hark_unix_show(&port->name, name);
+        hark_unix_show(port->base.port.transport->public.scheme, &port->name, name);
         hark_log(hark_loop_log(port->base.port.loop), LOG_ERR,
                  "%s is served by uid %u, whom nothing says may do so; if this is right, add "
                  "?uid=%u "
@@ -83,8 +96,19 @@ static struct unix_port *unix_port_of(struct hark_port *port)
         return hark_container_of(port, struct unix_port, base.port);
 }
 
+/* What one packet needs, if less is usual: the kernel takes none that is larger (unix(7)). */
+static void make_room_for_packet(int fd, size_t packet_size)
+{
+        int size = 0, wanted = (int)packet_size;
+        socklen_t size_size = sizeof(size);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &size_size) == 0 && size / 2 < wanted)
+                (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+}
+
 /* Takes fd over, also when there is no memory (NULL). */
-static struct unix_port *new_unix_port(hark_loop *loop, int fd)
+static struct unix_port *new_unix_port(hark_loop *loop, const struct hark_transport_ops *transport,
+                                       int fd)
 {
         struct unix_port *port = calloc(1, sizeof(*port));
 
@@ -92,8 +116,10 @@ static struct unix_port *new_unix_port(hark_loop *loop, int fd)
                 hark_close(fd);
                 return NULL;
         }
-        hark_fd_port_init(&port->base, &hark_transport_unix, loop);
+        hark_fd_port_init(&port->base, transport, loop);
         hark_fd_port_set_socket(&port->base, fd);
+        if (type_of(transport) == SOCK_SEQPACKET)
+                make_room_for_packet(fd, transport->public.max_frame);
         return port;
 }
 
@@ -146,13 +172,12 @@ static void close_unix(struct hark_port *port)
 static int connect_unix(hark_loop *loop, const struct hark_address *address,
                         struct hark_port **ret_port)
 {
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int fd = open_socket(address->transport), r;
         struct unix_port *port;
-        int r;
 
         if (fd < 0)
-                return -errno;
-        port = new_unix_port(loop, fd);
+                return fd;
+        port = new_unix_port(loop, address->transport, fd);
         if (!port)
                 return -ENOMEM;
         hark_unix_name(&port->name, address);
@@ -172,7 +197,7 @@ static int watch_unix(hark_loop *loop, const struct hark_address *address,
 {
         if (address->is_abstract)
                 return -EOPNOTSUPP;
-        return hark_path_watch(loop, address->path, &hark_transport_unix, ret_watch);
+        return hark_path_watch(loop, address->path, address->transport, ret_watch);
 }
 
 static int start_unix(struct hark_port *port)
@@ -232,7 +257,7 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
                 hark_close(fd);
                 return r;
         }
-        port = new_unix_port(acceptor->listener.loop, fd);
+        port = new_unix_port(acceptor->listener.loop, acceptor->listener.transport, fd);
         if (!port)
                 return -ENOMEM;
         port->is_connected = true;
@@ -242,12 +267,13 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
 
 static int open_abstract(const struct hark_address *address, int *ret_fd)
 {
-        hark_cleanup(hark_closep) int fd =
-                socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        hark_cleanup(hark_closep) int fd = open_socket(address->transport);
         struct hark_unix_name name;
 
+        if (fd < 0)
+                return fd;
         hark_unix_name(&name, address);
-        if (fd < 0 || bind(fd, (const struct sockaddr *)&name.address, name.size) < 0 ||
+        if (bind(fd, (const struct sockaddr *)&name.address, name.size) < 0 ||
             listen(fd, SOMAXCONN) < 0)
                 return -errno;
         *ret_fd = HARK_TAKE_FD(fd);
@@ -262,7 +288,8 @@ static int open_listening(struct unix_listener *listener, const struct hark_addr
 
         if (address->is_abstract)
                 return open_abstract(address, ret_fd);
-        r = hark_path_take(address->path, SOCK_STREAM, mode, &listener->path, ret_fd);
+        r = hark_path_take(address->path, type_of(address->transport), mode, &listener->path,
+                           ret_fd);
         listener->has_path = r == 0;
         return r;
 }
@@ -291,7 +318,8 @@ static int start_unix_listener(struct unix_listener *listener, hark_loop *loop,
 }
 
 /* text: its address, handed over. NULL: no memory, also for that. */
-static struct unix_listener *new_unix_listener(const struct hark_address *address, char *text)
+static struct unix_listener *new_unix_listener(const struct hark_transport_ops *transport,
+                                               const struct hark_address *address, char *text)
 {
         struct unix_listener *listener = text ? calloc(1, sizeof(*listener)) : NULL;
 
@@ -299,7 +327,7 @@ static struct unix_listener *new_unix_listener(const struct hark_address *addres
                 free(text);
                 return NULL;
         }
-        listener->acceptor.listener.transport = &hark_transport_unix;
+        listener->acceptor.listener.transport = transport;
         listener->acceptor.listener.address = text;
         listener->users = hark_unix_users(address);
         return listener;
@@ -309,7 +337,7 @@ static int listen_unix(hark_loop *loop, const struct hark_address *address,
                        struct hark_listener **ret_listener)
 {
         struct unix_listener *listener =
-                new_unix_listener(address, hark_address_bare_text(address));
+                new_unix_listener(address->transport, address, hark_address_bare_text(address));
         int r;
 
         if (!listener)
@@ -324,8 +352,8 @@ static int listen_unix(hark_loop *loop, const struct hark_address *address,
         return 0;
 }
 
-int hark_unix_adopt(hark_loop *loop, const struct hark_address *address, int fd,
-                    struct hark_listener **ret_listener)
+int hark_unix_adopt(hark_loop *loop, const struct hark_transport_ops *transport,
+                    const struct hark_address *address, int fd, struct hark_listener **ret_listener)
 {
         struct unix_listener *listener;
         struct hark_unix_name name;
@@ -333,7 +361,8 @@ int hark_unix_adopt(hark_loop *loop, const struct hark_address *address, int fd,
 
         if (r < 0)
                 return r;
-        listener = new_unix_listener(address, hark_unix_print(&name));
+        listener = new_unix_listener(transport, address,
+                                     hark_unix_print(transport->public.scheme, &name));
         if (!listener)
                 return -ENOMEM;
         listener->is_abstract = hark_unix_is_abstract(&name);
@@ -376,6 +405,29 @@ const struct hark_transport_ops hark_transport_unix = {
         .send = hark_fd_port_send,
         .want = hark_fd_port_want,
         .set_bulky = hark_fd_port_set_bulky,
+        .identify = identify_unix,
+        .list_groups = list_groups_unix,
+        .close = close_unix,
+};
+
+const struct hark_transport_ops hark_transport_seqpacket = {
+        .public = {.scheme = "seqpacket",
+                   .syntax = "seqpacket:/path or seqpacket:@name",
+                   .capabilities = HARK_CAN_PASS_FDS | HARK_CAN_IDENTIFY | HARK_CAN_SEE_DEATH,
+                   .max_frame = HARK_PACKET_FRAME,
+                   .peer_death = "at once",
+                   .credentials = "uid, gid, pid, pidfd"},
+        .options = HARK_OPTION_UID | HARK_OPTION_MODE,
+        .parse = hark_unix_parse,
+        .listen = listen_unix,
+        .close_listener = close_unix_listener,
+        .connect = connect_unix,
+        .watch = watch_unix,
+        .unwatch = hark_path_unwatch,
+        .start = start_unix,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
         .identify = identify_unix,
         .list_groups = list_groups_unix,
         .close = close_unix,

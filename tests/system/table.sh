@@ -10,7 +10,7 @@ the_table_has_a_row_for_every_transport_test() {
         local scheme
         hark transports >all
         sed '/^$/,$d' all >table
-        for scheme in unix tcp pipe exec stdio inherit; do
+        for scheme in unix seqpacket tcp pipe exec stdio inherit; do
                 equals "$(grep -c "^$scheme " table)" 1
         done
 }
@@ -22,7 +22,8 @@ table = {row["scheme"]: row for row in json.load(open(sys.argv[1]))}
 assert table["unix"]["passes_fds"] and table["unix"]["identifies"], table
 assert "pidfd" in table["unix"]["credentials"], table
 assert not table["tcp"]["passes_fds"] and not table["tcp"]["identifies"], table
-assert all(row["stream"] and row["sees_death"] for row in table.values()), table
+assert table["unix"]["stream"] and not table["seqpacket"]["stream"], table
+assert all(row["sees_death"] for row in table.values()), table
 assert all(row["address"].startswith(scheme) for scheme, row in table.items()), table
 CHECK
 }

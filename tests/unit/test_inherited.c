@@ -42,12 +42,17 @@ static int bind_unix(const char *path, int type)
         return fd;
 }
 
-static int listen_unix(const char *path)
+static int listen_of_type(const char *path, int type)
 {
-        int fd = bind_unix(path, SOCK_STREAM);
+        int fd = bind_unix(path, type);
 
         ck_assert_int_eq(listen(fd, 10), 0);
         return fd;
+}
+
+static int listen_unix(const char *path)
+{
+        return listen_of_type(path, SOCK_STREAM);
 }
 
 static int listen_tcp(uint32_t host)
@@ -152,13 +157,15 @@ static void run_service(int (*run)(void *userdata))
 static int serve_all(void *userdata)
 {
         const char *path = fixture_path("a b"), *name = fixture_name("x");
+        const char *packets = fixture_path("packets");
         char abstract[128], expected[160];
         struct service service;
 
         (void)userdata;
         snprintf(abstract, sizeof(abstract), "@%s", name);
-        hand_over((int[]){listen_unix(path), listen_tcp(INADDR_LOOPBACK), listen_unix(abstract)}, 3,
-                  NULL);
+        hand_over((int[]){listen_unix(path), listen_tcp(INADDR_LOOPBACK), listen_unix(abstract),
+                          listen_of_type(packets, SOCK_SEQPACKET)},
+                  4, NULL);
         open_service(&service);
         ck_assert_int_eq(hark_server_listen(service.server, "inherit:"), 0);
         snprintf(expected, sizeof(expected), "unix:%s%%20b", fixture_path("a"));
@@ -166,11 +173,14 @@ static int serve_all(void *userdata)
         ck_assert_int_eq(strncmp(hark_server_address(service.server, 1), "tcp:127.0.0.1:", 14), 0);
         snprintf(expected, sizeof(expected), "unix:%s", abstract);
         ck_assert_str_eq(hark_server_address(service.server, 2), expected);
-        ck_assert_ptr_null(hark_server_address(service.server, 3));
-        for (size_t i = 0; i < 3; i++)
+        snprintf(expected, sizeof(expected), "seqpacket:%s", packets);
+        ck_assert_str_eq(hark_server_address(service.server, 3), expected);
+        ck_assert_ptr_null(hark_server_address(service.server, 4));
+        for (size_t i = 0; i < 4; i++)
                 expect_answers_at(&service, hark_server_address(service.server, i));
         close_service(&service);
         unlink(path);
+        unlink(packets);
         return 0;
 }
 
