@@ -4,7 +4,7 @@
  * unix: and seqpacket:, /path or @name: UNIX sockets that are connected, unix(7). They differ in
  * their type only: of the first a frame is cut where the kernel likes, of the second it is a packet.
  *
- * unix_address.h says who may be at the other end, and trust.h who may serve a path.
+ * unix_users.h says who may be at the other end, and trust.h who may serve a path.
  *
  * A connection stands as soon as connect(2) returns; but a full backlog is EAGAIN, and then nothing
  * ever shows that there is room again: so it is tried again by a timer.
@@ -21,20 +21,13 @@
 #include "transport/path_watch.h"
 #include "transport/peercred.h"
 #include "transport/fd_port.h"
-#include "transport/trust.h"
-#include "transport/unix_address.h"
-
-/* Between two tries at a full backlog: the first ones pass unnoticed, the last cost nothing. */
-#define RETRY_MIN_NS (1 * 1000000ull)
-#define RETRY_MAX_NS (50 * 1000000ull)
-
-#define REFUSAL_LOG_NS 1000000000ull /* one line a second at most: who is refused can try often */
+#include "transport/retry.h"
+#include "transport/unix_users.h"
 
 struct unix_port {
         struct hark_fd_port base; /* the first member */
         bool is_connected;
-        struct hark_timer retry;
-        uint64_t delay_ns;
+        struct hark_retry retry;
         struct hark_unix_name name;
         struct hark_unix_users users;
 };
@@ -45,7 +38,6 @@ struct unix_listener {
         bool has_path; /* which is taken, and to be left */
         struct hark_path path;
         struct hark_unix_users users;
-        uint64_t refusal_logged_ns;
 };
 
 static int type_of(const struct hark_transport_ops *transport)
@@ -58,35 +50,6 @@ static int open_socket(const struct hark_transport_ops *transport)
         int fd = socket(AF_UNIX, type_of(transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
         return fd < 0 ? -errno : fd;
-}
-
-static bool may_serve(const struct unix_port *port, uid_t uid)
-{
-        const char *path = port->name.address.sun_path;
-
-        if (hark_unix_is_admitted(&port->users, uid, false))
-                return true;
-        return port->users.rule == HARK_UID_DEFAULT && !hark_unix_is_abstract(&port->name) &&
-               hark_trust_owner_of_path(path, uid);
-}
-
-static int check_server(const struct unix_port *port)
-{
-        char name[HARK_UNIX_SHOWN];
-        uid_t uid;
-        int r = hark_peer_uid(port->base.in.fd, &uid);
-
-        if (r < 0)
-                return r;
-        if (may_serve(port, uid))
-                return 0;
-        hark_unix_show(port->base.port.transport->public.scheme, &port->name, name);
-        hark_log(hark_loop_log(port->base.port.loop), LOG_ERR,
-                 "%s is served by uid %u, whom nothing says may do so; if this is right, add "
-                 "?uid=%u "
-                 "to the address",
-                 name, (unsigned)uid, (unsigned)uid);
-        return -EPERM;
 }
 
 /* --- ports ------------------------------------------------------------------------------------ */
@@ -123,6 +86,16 @@ static struct unix_port *new_unix_port(hark_loop *loop, const struct hark_transp
         return port;
 }
 
+static int check_server(const struct unix_port *port)
+{
+        uid_t uid;
+        int r = hark_peer_uid(port->base.in.fd, &uid);
+
+        if (r < 0)
+                return r;
+        return hark_unix_check_server(&port->base.port, &port->name, &port->users, uid);
+}
+
 /* 0; -EAGAIN: the backlog is full; negative: no. */
 static int try_to_connect(struct unix_port *port)
 {
@@ -136,24 +109,13 @@ static int try_to_connect(struct unix_port *port)
         return errno == EPROTOTYPE ? -ECONNREFUSED : -errno;
 }
 
-static void on_retry(struct hark_timer *timer);
-
-static void start_retry(struct unix_port *port)
-{
-        hark_timer_start(port->base.port.loop, &port->retry, hark_now_ns() + port->delay_ns,
-                         on_retry);
-        port->delay_ns *= 2;
-        if (port->delay_ns > RETRY_MAX_NS)
-                port->delay_ns = RETRY_MAX_NS;
-}
-
 static void on_retry(struct hark_timer *timer)
 {
-        struct unix_port *port = hark_container_of(timer, struct unix_port, retry);
+        struct unix_port *port = hark_container_of(timer, struct unix_port, retry.timer);
         int r = try_to_connect(port);
 
         if (r == -EAGAIN)
-                start_retry(port);
+                hark_retry_start(port->base.port.loop, &port->retry, on_retry);
         else if (r < 0)
                 hark_fd_port_broke(&port->base, r);
         else
@@ -164,7 +126,7 @@ static void close_unix(struct hark_port *port)
 {
         struct unix_port *unix_port = unix_port_of(port);
 
-        hark_timer_stop(&unix_port->retry);
+        hark_timer_stop(&unix_port->retry.timer);
         hark_fd_port_done(&unix_port->base);
         free(unix_port);
 }
@@ -182,7 +144,6 @@ static int connect_unix(hark_loop *loop, const struct hark_address *address,
                 return -ENOMEM;
         hark_unix_name(&port->name, address);
         port->users = hark_unix_users(address);
-        port->delay_ns = RETRY_MIN_NS;
         r = try_to_connect(port);
         if (r < 0 && r != -EAGAIN) {
                 close_unix(&port->base.port);
@@ -206,7 +167,7 @@ static int start_unix(struct hark_port *port)
 
         if (unix_port->is_connected)
                 return hark_fd_port_start(port);
-        start_retry(unix_port);
+        hark_retry_start(port->loop, &unix_port->retry, on_retry);
         return 0;
 }
 
@@ -227,20 +188,6 @@ static struct unix_listener *unix_listener_of(struct hark_listener *listener)
         return hark_container_of(listener, struct unix_listener, acceptor.listener);
 }
 
-static void log_refusal(struct unix_listener *listener, uid_t uid)
-{
-        struct hark_listener *base = &listener->acceptor.listener;
-        uint64_t now_ns = hark_now_ns();
-
-        if (listener->refusal_logged_ns > 0 &&
-            now_ns - listener->refusal_logged_ns < REFUSAL_LOG_NS)
-                return;
-        listener->refusal_logged_ns = now_ns;
-        hark_log(hark_loop_log(base->loop), LOG_WARNING,
-                 "%s: refused uid %u; who may connect is said by uid= in the address",
-                 base->address, (unsigned)uid);
-}
-
 static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_port)
 {
         struct unix_listener *listener =
@@ -249,10 +196,9 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         uid_t uid;
         int r = hark_peer_uid(fd, &uid);
 
-        if (r == 0 && !hark_unix_is_admitted(&listener->users, uid, !listener->is_abstract)) {
-                log_refusal(listener, uid);
-                r = -EPERM;
-        }
+        if (r == 0)
+                r = hark_unix_check_client(&acceptor->listener, listener->is_abstract,
+                                           &listener->users, uid);
         if (r < 0) {
                 hark_close(fd);
                 return r;

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "transport/transport.h"
 
@@ -111,24 +110,4 @@ void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
 
         (void)snprintf(shown, HARK_UNIX_SHOWN, "%s:%s%.*s", scheme, is_name ? "@" : "", (int)size,
                        name->address.sun_path + is_name);
-}
-
-struct hark_unix_users hark_unix_users(const struct hark_address *address)
-{
-        return (struct hark_unix_users){.rule = address->uid_rule, .uid = address->uid};
-}
-
-bool hark_unix_is_admitted(const struct hark_unix_users *users, uid_t uid, bool by_default)
-{
-        if (uid == 0 || uid == geteuid())
-                return true;
-        switch (users->rule) {
-        case HARK_UID_DEFAULT:
-                return by_default;
-        case HARK_UID_ANY:
-                return true;
-        case HARK_UID_ONE:
-                return uid == users->uid;
-        }
-        return false;
 }

@@ -2,16 +2,7 @@
 #ifndef HARK_TRANSPORT_UNIX_ADDRESS_H
 #define HARK_TRANSPORT_UNIX_ADDRESS_H
 
-/*
- * /path and @name of UNIX sockets, and who may be at their other end, beside root, whom nothing
- * keeps out anyway, and our own user:
- *
- *                      no uid=                             uid=NAME      uid=any
- *         client       owners of the path, see trust.h     NAME          anybody
- *                      @name: nobody, it is free to all
- *         listener     whom the path's permissions let in  NAME          anybody
- *                      @name: nobody
- */
+/* /path and @name of UNIX sockets of all types. */
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -21,11 +12,6 @@
 struct hark_unix_name {
         struct sockaddr_un address; /* a path has a NUL behind it */
         socklen_t size;
-};
-
-struct hark_unix_users {
-        enum hark_uid_rule rule;
-        uid_t uid;
 };
 
 /* The parse of struct hark_transport_ops. */
@@ -46,10 +32,5 @@ char *hark_unix_print(const char *scheme, const struct hark_unix_name *name);
 #define HARK_UNIX_SHOWN 128
 void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
                     char shown[HARK_UNIX_SHOWN]);
-
-struct hark_unix_users hark_unix_users(const struct hark_address *address);
-
-/* by_default: whether others are admitted where the address does not say. */
-bool hark_unix_is_admitted(const struct hark_unix_users *users, uid_t uid, bool by_default);
 
 #endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef HARK_TRANSPORT_UNIX_USERS_H
+#define HARK_TRANSPORT_UNIX_USERS_H
+
+/*
+ * Who may be at the other end of a UNIX socket, beside root, whom nothing keeps out anyway, and our
+ * own user:
+ *
+ *                      no uid=                             uid=NAME      uid=any
+ *         client       owners of the path, see trust.h     NAME          anybody
+ *                      @name: nobody, it is free to all
+ *         listener     whom the path's permissions let in  NAME          anybody
+ *                      @name: nobody
+ */
+
+#include "transport/transport.h"
+#include "transport/unix_address.h"
+
+struct hark_unix_users {
+        enum hark_uid_rule rule;
+        uid_t uid;
+        uint64_t refusal_logged_ns; /* when the last line said that somebody was refused */
+};
+
+struct hark_unix_users hark_unix_users(const struct hark_address *address);
+
+/* Whether a client of this port may be served by this user. 0; -EPERM, and says so in the log. */
+int hark_unix_check_server(const struct hark_port *port, const struct hark_unix_name *name,
+                           const struct hark_unix_users *users, uid_t uid);
+
+/* Whether a listener admits this user. 0; -EPERM, and says so in the log. */
+int hark_unix_check_client(const struct hark_listener *listener, bool is_abstract,
+                           struct hark_unix_users *users, uid_t uid);
+
+#endif
