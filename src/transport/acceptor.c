@@ -60,30 +60,25 @@ static bool is_of_connection(int error)
         }
 }
 
-/* Returns a descriptor; -EAGAIN: nobody waits any more; -ECONNABORTED: go on; what else: a
- * shortage, or something that was not foreseen, which must not make the loop spin either. */
-static int accept_socket(struct hark_acceptor *acceptor)
+/* What was not foreseen counts as a shortage: it must not make the loop spin either. */
+static int accept_next(struct hark_acceptor *acceptor, struct hark_port **ret_port)
 {
         int fd = accept4(acceptor->io.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-        if (fd >= 0)
-                return fd;
-        return is_of_connection(errno) ? -ECONNABORTED : -errno;
+        if (fd < 0)
+                return is_of_connection(errno) ? -ECONNABORTED : -errno;
+        return acceptor->admit(acceptor, fd, ret_port);
 }
 
 /* 0: go on; negative: that was all for now. */
-static int accept_one(struct hark_acceptor *acceptor)
+static int take_one(struct hark_acceptor *acceptor)
 {
         struct hark_port *port;
-        int fd = accept_socket(acceptor);
-        int r;
+        int r = acceptor->take(acceptor, &port);
 
-        if (fd == -EAGAIN)
-                return fd;
-        if (fd == -ECONNABORTED)
-                return 0;
-        r = fd < 0 ? fd : acceptor->admit(acceptor, fd, &port);
-        if (r == -EPERM)
+        if (r == -EAGAIN)
+                return r;
+        if (r == -ECONNABORTED || r == -EPERM)
                 return 0;
         if (r < 0) {
                 pause_accepting(acceptor, r);
@@ -101,7 +96,7 @@ static void on_readable(struct hark_io *io, uint32_t events)
 
         (void)events;
         acceptor->is_closed = &is_closed;
-        for (unsigned i = 0; i < ACCEPT_MAX && accept_one(acceptor) == 0; i++)
+        for (unsigned i = 0; i < ACCEPT_MAX && take_one(acceptor) == 0; i++)
                 if (is_closed)
                         return;
         acceptor->is_closed = NULL;
@@ -110,8 +105,15 @@ static void on_readable(struct hark_io *io, uint32_t events)
 int hark_acceptor_start(struct hark_acceptor *acceptor, hark_loop *loop, int fd,
                         hark_admit_fn *admit)
 {
-        acceptor->listener.loop = loop;
         acceptor->admit = admit;
+        return hark_acceptor_start_taking(acceptor, loop, fd, accept_next);
+}
+
+int hark_acceptor_start_taking(struct hark_acceptor *acceptor, hark_loop *loop, int fd,
+                               hark_take_fn *take)
+{
+        acceptor->listener.loop = loop;
+        acceptor->take = take;
         return hark_io_start(loop, &acceptor->io, fd, EPOLLIN, on_readable);
 }
 

@@ -294,8 +294,20 @@ void hark_fd_port_init(struct hark_fd_port *fd_port, const struct hark_transport
         hark_task_init(&fd_port->opening, run_opening, NULL);
 }
 
+/* What one packet needs, if less is usual: the kernel takes none that is larger (unix(7)). */
+static void make_room_for_packet(int fd, size_t packet_size)
+{
+        int size = 0, wanted = (int)packet_size;
+        socklen_t size_size = sizeof(size);
+
+        if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &size_size) == 0 && size / 2 < wanted)
+                (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
+}
+
 void hark_fd_port_set_socket(struct hark_fd_port *fd_port, int fd)
 {
+        if (!is_stream(fd_port))
+                make_room_for_packet(fd, fd_port->port.transport->public.max_frame);
         fd_port->in = (struct hark_end){.fd = fd, .is_socket = true};
 }
 

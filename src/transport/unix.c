@@ -17,12 +17,11 @@
 #include "base/cleanup.h"
 #include "transport/acceptor.h"
 #include "transport/inherited.h"
-#include "transport/path.h"
 #include "transport/path_watch.h"
 #include "transport/peercred.h"
 #include "transport/fd_port.h"
 #include "transport/retry.h"
-#include "transport/unix_users.h"
+#include "transport/unix_place.h"
 
 struct unix_port {
         struct hark_fd_port base; /* the first member */
@@ -34,10 +33,7 @@ struct unix_port {
 
 struct unix_listener {
         struct hark_acceptor acceptor; /* the first member */
-        bool is_abstract;
-        bool has_path; /* which is taken, and to be left */
-        struct hark_path path;
-        struct hark_unix_users users;
+        struct hark_unix_place place;
 };
 
 static int type_of(const struct hark_transport_ops *transport)
@@ -45,28 +41,11 @@ static int type_of(const struct hark_transport_ops *transport)
         return transport->public.capabilities & HARK_CAN_STREAM ? SOCK_STREAM : SOCK_SEQPACKET;
 }
 
-static int open_socket(const struct hark_transport_ops *transport)
-{
-        int fd = socket(AF_UNIX, type_of(transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        return fd < 0 ? -errno : fd;
-}
-
 /* --- ports ------------------------------------------------------------------------------------ */
 
 static struct unix_port *unix_port_of(struct hark_port *port)
 {
         return hark_container_of(port, struct unix_port, base.port);
-}
-
-/* What one packet needs, if less is usual: the kernel takes none that is larger (unix(7)). */
-static void make_room_for_packet(int fd, size_t packet_size)
-{
-        int size = 0, wanted = (int)packet_size;
-        socklen_t size_size = sizeof(size);
-
-        if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &size_size) == 0 && size / 2 < wanted)
-                (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted));
 }
 
 /* Takes fd over, also when there is no memory (NULL). */
@@ -81,8 +60,6 @@ static struct unix_port *new_unix_port(hark_loop *loop, const struct hark_transp
         }
         hark_fd_port_init(&port->base, transport, loop);
         hark_fd_port_set_socket(&port->base, fd);
-        if (type_of(transport) == SOCK_SEQPACKET)
-                make_room_for_packet(fd, transport->public.max_frame);
         return port;
 }
 
@@ -134,11 +111,12 @@ static void close_unix(struct hark_port *port)
 static int connect_unix(hark_loop *loop, const struct hark_address *address,
                         struct hark_port **ret_port)
 {
-        int fd = open_socket(address->transport), r;
+        int fd = socket(AF_UNIX, type_of(address->transport) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         struct unix_port *port;
+        int r;
 
         if (fd < 0)
-                return fd;
+                return -errno;
         port = new_unix_port(loop, address->transport, fd);
         if (!port)
                 return -ENOMEM;
@@ -197,8 +175,8 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         int r = hark_peer_uid(fd, &uid);
 
         if (r == 0)
-                r = hark_unix_check_client(&acceptor->listener, listener->is_abstract,
-                                           &listener->users, uid);
+                r = hark_unix_check_client(&acceptor->listener, &listener->place.users,
+                                           !listener->place.is_abstract, uid);
         if (r < 0) {
                 hark_close(fd);
                 return r;
@@ -211,35 +189,6 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         return 0;
 }
 
-static int open_abstract(const struct hark_address *address, int *ret_fd)
-{
-        hark_cleanup(hark_closep) int fd = open_socket(address->transport);
-        struct hark_unix_name name;
-
-        if (fd < 0)
-                return fd;
-        hark_unix_name(&name, address);
-        if (bind(fd, (const struct sockaddr *)&name.address, name.size) < 0 ||
-            listen(fd, SOMAXCONN) < 0)
-                return -errno;
-        *ret_fd = HARK_TAKE_FD(fd);
-        return 0;
-}
-
-static int open_listening(struct unix_listener *listener, const struct hark_address *address,
-                          int *ret_fd)
-{
-        int mode = address->has_mode ? (int)address->mode : -1;
-        int r;
-
-        if (address->is_abstract)
-                return open_abstract(address, ret_fd);
-        r = hark_path_take(address->path, type_of(address->transport), mode, &listener->path,
-                           ret_fd);
-        listener->has_path = r == 0;
-        return r;
-}
-
 static void free_unix_listener(struct unix_listener *listener)
 {
         free(listener->acceptor.listener.address);
@@ -250,15 +199,14 @@ static int start_unix_listener(struct unix_listener *listener, hark_loop *loop,
                                const struct hark_address *address)
 {
         int fd = -1;
-        int r = open_listening(listener, address, &fd);
+        int r = hark_unix_take(address, type_of(address->transport), &listener->place, &fd);
 
         if (r < 0)
                 return r;
         r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);
         if (r == 0)
                 return 0;
-        if (listener->has_path)
-                hark_path_leave(&listener->path);
+        hark_unix_leave(&listener->place);
         hark_close(fd);
         return r;
 }
@@ -275,7 +223,7 @@ static struct unix_listener *new_unix_listener(const struct hark_transport_ops *
         }
         listener->acceptor.listener.transport = transport;
         listener->acceptor.listener.address = text;
-        listener->users = hark_unix_users(address);
+        listener->place.users = hark_unix_users(address);
         return listener;
 }
 
@@ -288,7 +236,6 @@ static int listen_unix(hark_loop *loop, const struct hark_address *address,
 
         if (!listener)
                 return -ENOMEM;
-        listener->is_abstract = address->is_abstract;
         r = start_unix_listener(listener, loop, address);
         if (r < 0) {
                 free_unix_listener(listener);
@@ -311,7 +258,7 @@ int hark_unix_adopt(hark_loop *loop, const struct hark_transport_ops *transport,
                                      hark_unix_print(transport->public.scheme, &name));
         if (!listener)
                 return -ENOMEM;
-        listener->is_abstract = hark_unix_is_abstract(&name);
+        listener->place.is_abstract = hark_unix_is_abstract(&name);
         r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);
         if (r < 0) {
                 free_unix_listener(listener);
@@ -325,8 +272,7 @@ static void close_unix_listener(struct hark_listener *base)
 {
         struct unix_listener *listener = unix_listener_of(base);
 
-        if (listener->has_path)
-                hark_path_leave(&listener->path);
+        hark_unix_leave(&listener->place);
         hark_acceptor_stop(&listener->acceptor);
         free_unix_listener(listener);
 }

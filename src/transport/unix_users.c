@@ -69,10 +69,10 @@ static void log_refusal(const struct hark_listener *listener, struct hark_unix_u
                  listener->address, (unsigned)uid);
 }
 
-int hark_unix_check_client(const struct hark_listener *listener, bool is_abstract,
-                           struct hark_unix_users *users, uid_t uid)
+int hark_unix_check_client(const struct hark_listener *listener, struct hark_unix_users *users,
+                           bool by_default, uid_t uid)
 {
-        if (is_admitted(users, uid, !is_abstract))
+        if (is_admitted(users, uid, by_default))
                 return 0;
         log_refusal(listener, users, uid);
         return -EPERM;

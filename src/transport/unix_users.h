@@ -28,8 +28,9 @@ struct hark_unix_users hark_unix_users(const struct hark_address *address);
 int hark_unix_check_server(const struct hark_port *port, const struct hark_unix_name *name,
                            const struct hark_unix_users *users, uid_t uid);
 
-/* Whether a listener admits this user. 0; -EPERM, and says so in the log. */
-int hark_unix_check_client(const struct hark_listener *listener, bool is_abstract,
-                           struct hark_unix_users *users, uid_t uid);
+/* Whether a listener admits this user; by_default: also one of whom the address does not speak.
+ * 0; -EPERM, and says so in the log. */
+int hark_unix_check_client(const struct hark_listener *listener, struct hark_unix_users *users,
+                           bool by_default, uid_t uid);
 
 #endif
