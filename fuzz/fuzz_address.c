@@ -18,6 +18,7 @@
 
 #include "transport/address.h"
 #include "transport/transport.h"
+#include "transport/unix_address.h"
 
 #define WHY_MOST  128 /* bytes, as hark_address_check() promises */
 #define WHY_SIZE  512 /* more than that: what is longer shows */
@@ -67,7 +68,7 @@ static void add_unix(struct text *text, const struct hark_address *address)
         FUZZ_CHECK(address->path_size > 0 && address->path_size <= PATH_MOST);
         FUZZ_CHECK(strlen(address->path) == address->path_size);
         FUZZ_CHECK(address->mode <= 0777 && !(address->has_mode && address->is_abstract));
-        add(text, "unix:%s", address->is_abstract ? "@" : "");
+        add(text, "%s:%s", address->transport->public.scheme, address->is_abstract ? "@" : "");
         add_escaped(text, address->path);
         if (address->has_mode) {
                 add(text, "?mode=%o", address->mode);
@@ -113,7 +114,7 @@ static void write_anew(struct text *text, const struct hark_address *address)
 {
         const char *scheme = address->transport->public.scheme;
 
-        if (strcmp(scheme, "unix") == 0) {
+        if (address->transport->parse == hark_unix_parse) {
                 add_unix(text, address);
         } else if (strcmp(scheme, "tcp") == 0) {
                 add_tcp(text, address);

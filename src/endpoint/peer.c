@@ -153,13 +153,24 @@ static void on_hello(struct hark_conn *conn, void *userdata)
         greet(userdata);
 }
 
+/* Who connects knows who is there only when his port is open. */
+static void identify(hark_peer *peer)
+{
+        struct hark_port *port = peer->conn->port;
+
+        port->transport->identify(port, &peer->credentials);
+        memcpy(peer->remote, port->remote, sizeof(peer->remote));
+}
+
 static void on_open(struct hark_conn *conn, void *userdata)
 {
         hark_peer *peer = userdata;
 
         /* The accepting end is open because it was greeted and admitted. */
-        if (!conn->is_accepting)
-                greet(peer);
+        if (conn->is_accepting)
+                return;
+        identify(peer);
+        greet(peer);
 }
 
 /* --- what comes ------------------------------------------------------------------------------ */
@@ -292,8 +303,8 @@ static void init_peer(hark_peer *peer, hark_server *server, struct hark_conn *co
         peer->accept_task.priority = HARK_PRIORITIES - 1;
         hark_credentials_init(&peer->credentials);
         peer->credentials.claimed_name = peer->claimed_name;
-        conn->port->transport->identify(conn->port, &peer->credentials);
-        memcpy(peer->remote, conn->port->remote, sizeof(peer->remote));
+        if (conn->is_accepting)
+                identify(peer);
         conn->answerer = (struct hark_role){&answerer_ops, peer};
         hark_list_push_back(&server->peers, &peer->link);
 }

@@ -28,6 +28,7 @@
 #include "transport/transport.h"
 
 #define QUOTED_MAX 40 /* bytes: two such parts fit into the 128 that the contract promises */
+#define SCHEME_MAX 12 /* bytes of a scheme that are quoted: beside the list of all there are */
 
 /* --- texts ------------------------------------------------------------------------------------ */
 
@@ -178,7 +179,7 @@ static int find_transport(struct hark_parser *parser, const char *text, const ch
         if (!parser->address->transport) {
                 hark_address_complain(parser->why, parser->why_size,
                                       "scheme: '%.*s' is unknown; expected one of %s",
-                                      hark_quoted(size), text, list);
+                                      size < SCHEME_MAX ? (int)size : SCHEME_MAX, text, list);
                 return -EPROTONOSUPPORT;
         }
         *ret_body = colon + 1;

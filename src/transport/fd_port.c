@@ -321,7 +321,7 @@ void hark_fd_port_opened(struct hark_fd_port *fd_port)
                 tell(fd_port, 0);
 }
 
-void hark_fd_port_broke(struct hark_fd_port *fd_port, int error)
+static void tell_end(struct hark_fd_port *fd_port, unsigned events, int error)
 {
         struct hark_port *port = &fd_port->port;
 
@@ -330,7 +330,18 @@ void hark_fd_port_broke(struct hark_fd_port *fd_port, int error)
         fd_port->is_broken = true;
         stop_watching(fd_port);
         port->error = error;
-        port->on_event(port, HARK_PORT_BROKEN);
+        port->on_event(port, events);
+}
+
+void hark_fd_port_broke(struct hark_fd_port *fd_port, int error)
+{
+        tell_end(fd_port, HARK_PORT_BROKEN, error);
+}
+
+void hark_fd_port_was_open(struct hark_fd_port *fd_port, int error)
+{
+        fd_port->port.is_open = true;
+        tell_end(fd_port, HARK_PORT_OPENED | HARK_PORT_BROKEN, error);
 }
 
 void hark_fd_port_done(struct hark_fd_port *fd_port)

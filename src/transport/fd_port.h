@@ -72,6 +72,9 @@ void hark_fd_port_opened(struct hark_fd_port *fd_port);
 /* Tells HARK_PORT_BROKEN and watches no more; the same holds. error: -errno. */
 void hark_fd_port_broke(struct hark_fd_port *fd_port, int error);
 
+/* The same of one whose rendezvous has succeeded, so that what came behind it can be read. */
+void hark_fd_port_was_open(struct hark_fd_port *fd_port, int error);
+
 /* Stops and closes all; the memory is the transport's to free. */
 void hark_fd_port_done(struct hark_fd_port *fd_port);
 

@@ -11,38 +11,67 @@
 
 #include "base/cleanup.h"
 
-#define FDS_SIZE CMSG_SPACE(HARK_PORT_FDS * sizeof(int))
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4 /* Linux 6.5; not in Debian 12's headers */
+#endif
+
+#define FDS_SIZE    CMSG_SPACE(HARK_PORT_FDS * sizeof(int))
+#define SENDER_SIZE (CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)))
 
 /* Control data wants the alignment of its header. */
 union control {
         struct cmsghdr header;
-        char bytes[FDS_SIZE];
+        char bytes[FDS_SIZE + SENDER_SIZE];
 };
 
 static void take_fds(struct hark_in_fds *fds, const struct cmsghdr *header)
 {
-        unsigned n = (unsigned)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        int received[HARK_PORT_FDS];
+        size_t n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
-        assert(n <= HARK_PORT_FDS);
-        memcpy(received, CMSG_DATA(header), n * sizeof(int));
-        for (unsigned i = 0; i < n; i++) {
+        for (size_t i = 0; i < n; i++) {
+                int fd;
+
+                memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
                 if (fds->n_fds < HARK_PORT_FDS) {
-                        fds->fds[fds->n_fds++] = received[i];
+                        fds->fds[fds->n_fds++] = fd;
                 } else {
                         fds->is_truncated = true;
-                        hark_close(received[i]);
+                        hark_close(fd);
                 }
         }
 }
 
-static void take_control(struct hark_in_fds *fds, struct msghdr *message)
+static void take_credentials(struct hark_sender *sender, const struct cmsghdr *header)
+{
+        struct ucred credentials;
+
+        memcpy(&credentials, CMSG_DATA(header), sizeof(credentials));
+        sender->uid = credentials.uid;
+        sender->gid = credentials.gid;
+        sender->pid = credentials.pid;
+}
+
+/* fds, sender: NULL where they are not asked for, and then not sent by the kernel either. */
+static void take_item(const struct cmsghdr *header, struct hark_in_fds *fds,
+                      struct hark_sender *sender)
+{
+        if (header->cmsg_level != SOL_SOCKET)
+                return;
+        if (header->cmsg_type == SCM_RIGHTS && fds)
+                take_fds(fds, header);
+        else if (header->cmsg_type == SCM_CREDENTIALS && sender)
+                take_credentials(sender, header);
+        else if (header->cmsg_type == SCM_PIDFD && sender)
+                memcpy(&sender->pidfd, CMSG_DATA(header), sizeof(sender->pidfd));
+}
+
+static void take_control(struct msghdr *message, struct hark_in_fds *fds,
+                         struct hark_sender *sender)
 {
         for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header;
              header = CMSG_NXTHDR(message, header))
-                if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-                        take_fds(fds, header);
-        if (message->msg_flags & MSG_CTRUNC)
+                take_item(header, fds, sender);
+        if (fds && message->msg_flags & MSG_CTRUNC)
                 fds->is_truncated = true;
 }
 
@@ -60,26 +89,38 @@ static void put_fds(struct msghdr *message, union control *control, const int *f
         memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
 }
 
-ssize_t hark_socket_receive(int fd, const struct iovec *iov, unsigned n_iov,
-                            struct hark_in_fds *fds)
+static ssize_t receive(int fd, const struct iovec *iov, unsigned n_iov, struct hark_in_fds *fds,
+                       struct hark_sender *sender)
 {
         union control control;
         /* recvmsg(2) does not write to the vector, but struct msghdr has no const. */
         struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n_iov};
         ssize_t n;
 
-        if (fds) {
+        if (fds || sender) {
                 message.msg_control = control.bytes;
-                message.msg_controllen = sizeof(control.bytes);
+                message.msg_controllen = (fds ? FDS_SIZE : 0) + (sender ? SENDER_SIZE : 0);
         }
         do {
                 n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         } while (n < 0 && errno == EINTR);
         if (n < 0)
                 return -errno;
-        if (fds)
-                take_control(fds, &message);
+        take_control(&message, fds, sender);
         return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+}
+
+ssize_t hark_socket_receive(int fd, const struct iovec *iov, unsigned n_iov,
+                            struct hark_in_fds *fds)
+{
+        return receive(fd, iov, n_iov, fds, NULL);
+}
+
+ssize_t hark_socket_receive_from(int fd, const struct iovec *iov, unsigned n_iov,
+                                 struct hark_in_fds *fds, struct hark_sender *ret_sender)
+{
+        *ret_sender = (struct hark_sender){.uid = (uid_t)-1, .gid = (gid_t)-1, .pidfd = -1};
+        return receive(fd, iov, n_iov, fds, ret_sender);
 }
 
 ssize_t hark_socket_send(int fd, const struct iovec *iov, unsigned n_iov, const int *fds,

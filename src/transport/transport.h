@@ -189,7 +189,8 @@ struct hark_transport_ops {
 
         /*
          * Fills in uid, gid, pid and pidfd as far as the kernel vouches for them; the rest is
-         * unknown, as it was set before. The pidfd is the caller's to close.
+         * unknown, as it was set before. The pidfd is the caller's to close. Of a port of connect's
+         * not before it is open.
          */
         void (*identify)(struct hark_port *port, struct hark_credentials *credentials);
 
@@ -206,6 +207,7 @@ struct hark_transport_ops {
 
 extern const struct hark_transport_ops hark_transport_unix;
 extern const struct hark_transport_ops hark_transport_seqpacket;
+extern const struct hark_transport_ops hark_transport_dgram;
 extern const struct hark_transport_ops hark_transport_tcp;
 extern const struct hark_transport_ops hark_transport_pipe;
 extern const struct hark_transport_ops hark_transport_exec;
