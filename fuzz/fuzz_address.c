@@ -114,7 +114,7 @@ static void write_anew(struct text *text, const struct hark_address *address)
 {
         const char *scheme = address->transport->public.scheme;
 
-        if (address->transport->parse == hark_unix_parse) {
+        if (address->transport->parse == hark_unix_parse || strcmp(scheme, "fifo") == 0) {
                 add_unix(text, address);
         } else if (strcmp(scheme, "tcp") == 0) {
                 add_tcp(text, address);

@@ -155,6 +155,28 @@ static int prepare_temporary(struct taking *taking, int mode)
         return 0;
 }
 
+/* Both ways, so that it never shows the end of the last that has written, and whoever comes finds a
+ * reader (fifo(7)). */
+static int open_fifo(struct taking *taking, int mode)
+{
+        int directory = taking->path.directory, r = choose_temporary(taking);
+        struct stat status;
+
+        if (r < 0)
+                return r;
+        if (mkfifoat(directory, taking->temporary, 0600) < 0) {
+                *taking->temporary = '\0'; /* never made: nothing to unlink */
+                return -errno;
+        }
+        taking->fd =
+                openat(directory, taking->temporary, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+        if (taking->fd < 0 || fstat(taking->fd, &status) < 0)
+                return -errno;
+        taking->path.device = status.st_dev;
+        taking->path.inode = status.st_ino;
+        return mode >= 0 && fchmod(taking->fd, (mode_t)mode) < 0 ? -errno : 0;
+}
+
 static int open_socket(struct taking *taking, int mode)
 {
         int r;
@@ -168,8 +190,15 @@ static int open_socket(struct taking *taking, int mode)
 
 /* --- the path --------------------------------------------------------------------------------- */
 
-/* 0: nobody serves the path any more; -EADDRINUSE: somebody does, or it cannot be told. */
-static int check_dead(const struct taking *taking)
+static int check_dead_fifo(const struct taking *taking)
+{
+        hark_cleanup(hark_closep) int fd = openat(taking->path.directory, taking->path.name,
+                                                  O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+
+        return fd < 0 && errno == ENXIO ? 0 : -EADDRINUSE;
+}
+
+static int check_dead_socket(const struct taking *taking)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         hark_cleanup(hark_closep) int fd =
@@ -181,6 +210,17 @@ static int check_dead(const struct taking *taking)
         if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
             errno == ECONNREFUSED)
                 return 0;
+        return -EADDRINUSE;
+}
+
+/* 0: nobody serves the path any more; -EADDRINUSE: somebody does, or it cannot be told, or it is
+ * something else. */
+static int check_dead(const struct taking *taking, mode_t mode)
+{
+        if (S_ISFIFO(mode) && taking->type == S_IFIFO)
+                return check_dead_fifo(taking);
+        if (S_ISSOCK(mode) && taking->type != S_IFIFO)
+                return check_dead_socket(taking);
         return -EADDRINUSE;
 }
 
@@ -208,7 +248,7 @@ static int move_to_path(const struct taking *taking)
 
         if (fstatat(directory, taking->path.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? move_to_free_path(taking) : -errno;
-        r = S_ISSOCK(status.st_mode) ? check_dead(taking) : -EADDRINUSE;
+        r = check_dead(taking, status.st_mode);
         if (r < 0)
                 return r;
         if (renameat(directory, taking->temporary, directory, taking->path.name) < 0)
@@ -218,7 +258,7 @@ static int move_to_path(const struct taking *taking)
 
 static int take_locked(struct taking *taking, int mode)
 {
-        int r = open_socket(taking, mode);
+        int r = taking->type == S_IFIFO ? open_fifo(taking, mode) : open_socket(taking, mode);
 
         if (r < 0)
                 return r;
@@ -274,8 +314,7 @@ static bool is_still_ours(const struct hark_path *path)
         struct stat status;
 
         return fstatat(path->directory, path->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-               S_ISSOCK(status.st_mode) && status.st_dev == path->device &&
-               status.st_ino == path->inode;
+               status.st_dev == path->device && status.st_ino == path->inode;
 }
 
 void hark_path_leave(struct hark_path *path)

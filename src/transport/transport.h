@@ -210,6 +210,7 @@ extern const struct hark_transport_ops hark_transport_seqpacket;
 extern const struct hark_transport_ops hark_transport_dgram;
 extern const struct hark_transport_ops hark_transport_tcp;
 extern const struct hark_transport_ops hark_transport_pipe;
+extern const struct hark_transport_ops hark_transport_fifo;
 extern const struct hark_transport_ops hark_transport_exec;
 extern const struct hark_transport_ops hark_transport_stdio;
 extern const struct hark_transport_ops hark_transport_inherited;

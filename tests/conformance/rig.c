@@ -475,9 +475,16 @@ static void end_service(struct rig *rig)
                 kit_assert(kill(rig->pid, SIGTERM) == 0);
                 kit_assert(fixture_wait_exit(rig->pid) == 0);
         }
-        /* What a killed one left behind is not the test's fault. */
-        if (rig->is_killed)
-                unlink(fixture_path(OWN_NAME));
+}
+
+/* What a killed service left behind, the next one that starts at its address clears away. */
+static void clear_away(struct rig *rig)
+{
+        hark_server *server = NULL;
+
+        kit_assert_good(hark_server_new(rig->loop, NULL, &server));
+        kit_assert_good(hark_server_listen(server, rig->address));
+        hark_server_unref(server);
 }
 
 void rig_end(struct rig *rig)
@@ -485,6 +492,8 @@ void rig_end(struct rig *rig)
         for (size_t i = 0; i < rig->n_clients; i++)
                 hark_client_unref(rig->clients[i]);
         end_service(rig);
+        if (rig->is_killed && way_of(setting.address) == WAY_LISTEN)
+                clear_away(rig);
         if (way_of(setting.address) == WAY_PIPES)
                 close_clients_pipes(rig);
         hark_loop_unref(rig->loop);

@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * fifo:/path: named pipes, fifo(7). The server's takes records of clients that want to connect; a
+ * connection has two of its own, one each way, which have no names any more once both are open:
+ *
+ *         client                                        server
+ *         makes NAME.r, reads it
+ *         writes a record with NAME  --/path-->         opens NAME.r to write; makes NAME.w, reads it
+ *         opens NAME.w to write      <--NAME.r--        writes a welcome with a cookie
+ *         unlinks NAME.r             --NAME.w: cookie-> unlinks NAME.w
+ *                        from then on a stream of bytes each way
+ *
+ * fifo_place.h says where they lie and why nobody else gets at them. Only who reads NAME.r, and that
+ * is who owns it, knows the cookie: so the owner is who connects. The client for its part looks at
+ * who owns /path and NAME.w.
+ *
+ * Each side sees the other end at every step: the reader of a FIFO that it writes to goes
+ * (EPOLLERR), or the writer of what it reads (EPOLLHUP).
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "transport/acceptor.h"
+#include "transport/fd_port.h"
+#include "transport/fifo_place.h"
+#include "transport/fifo_record.h"
+#include "transport/path.h"
+#include "transport/path_watch.h"
+#include "transport/retry.h"
+#include "transport/sigpipe.h"
+#include "transport/unix_users.h"
+
+#define COOKIE_SIZE 16
+
+/* How often a server that is asked for connections looks for what deaths have left. */
+#define SWEEP_NS (60 * 1000000000ull)
+
+/* What no frame begins with, the version, and the cookie. */
+struct welcome {
+        char magic[8];
+        uint8_t cookie[COOKIE_SIZE];
+};
+
+static const char welcome_magic[8] = "\xC4hark-w\1";
+
+struct fifo_port {
+        struct hark_fd_port base; /* the first member */
+        /* Until it is open: */
+        enum hark_fifo_side side; /* whose port it is; 0: it is open */
+        int directory;
+        char name[HARK_FIFO_NAME + 1];
+        struct hark_io answer; /* what is ours to read */
+        struct hark_io end;    /* shows when the other side goes */
+        uint8_t cookie[COOKIE_SIZE];
+        /* The client's: */
+        int rendezvous;
+        uid_t server;
+        struct hark_unix_name path;
+        struct hark_retry retry;
+};
+
+struct fifo_listener {
+        struct hark_acceptor acceptor; /* the first member */
+        struct hark_path path;
+        struct hark_unix_users users;
+        int directory;
+        uint64_t swept_ns;
+        struct hark_fifo_records records;
+};
+
+static int write_whole(int fd, const void *bytes, size_t size)
+{
+        struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
+        bool has_no_flag = false;
+        ssize_t n = hark_writev_no_signal(fd, &iov, 1, &has_no_flag);
+
+        if (n < 0)
+                return (int)n;
+        return (size_t)n == size ? 0 : -EPROTO; /* so few bytes are written in one piece */
+}
+
+/* 1: it was there; 0: not yet; -ECONNRESET: the end; -EPROTO: less than it should be. */
+static int read_whole(int fd, void *bytes, size_t size)
+{
+        ssize_t n = read(fd, bytes, size);
+
+        if (n < 0)
+                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        if (n == 0)
+                return -ECONNRESET;
+        return (size_t)n == size ? 1 : -EPROTO;
+}
+
+/* --- ports ------------------------------------------------------------------------------------ */
+
+static struct fifo_port *fifo_port_of(struct hark_port *port)
+{
+        return hark_container_of(port, struct fifo_port, base.port);
+}
+
+/* directory is taken over, also when there is no memory (NULL). */
+static struct fifo_port *new_fifo_port(hark_loop *loop, enum hark_fifo_side side, int directory)
+{
+        struct fifo_port *port = calloc(1, sizeof(*port));
+
+        if (!port) {
+                hark_close(directory);
+                return NULL;
+        }
+        hark_fd_port_init(&port->base, &hark_transport_fifo, loop);
+        port->side = side;
+        port->directory = directory;
+        port->rendezvous = -1;
+        return port;
+}
+
+static void unlink_file(const struct fifo_port *port, enum hark_fifo_side side)
+{
+        char file[HARK_FIFO_FILE];
+
+        hark_fifo_file(port->name, side, file);
+        if (port->directory >= 0)
+                (void)unlinkat(port->directory, file, 0);
+}
+
+/* Each side unlinks its own; that of a client that gave up half-way the server may, too. */
+static void stop_opening(struct fifo_port *port)
+{
+        hark_timer_stop(&port->retry.timer);
+        hark_io_stop(&port->answer);
+        hark_io_stop(&port->end);
+        if (port->side != 0 && port->name[0])
+                unlink_file(port, port->side);
+        port->rendezvous = hark_close(port->rendezvous);
+        port->directory = hark_close(port->directory);
+        port->side = 0;
+}
+
+static void close_fifo(struct hark_port *base)
+{
+        struct fifo_port *port = fifo_port_of(base);
+
+        if (port->side == HARK_FIFO_OF_SERVER)
+                unlink_file(port, HARK_FIFO_OF_CLIENT);
+        stop_opening(port);
+        hark_fd_port_done(&port->base);
+        free(port);
+}
+
+static void break_off(struct fifo_port *port, int error)
+{
+        hark_io_stop(&port->answer);
+        hark_io_stop(&port->end);
+        hark_timer_stop(&port->retry.timer);
+        hark_fd_port_broke(&port->base, error);
+}
+
+static void go_on(struct fifo_port *port)
+{
+        stop_opening(port);
+        hark_fd_port_opened(&port->base);
+}
+
+/* --- the client's side ------------------------------------------------------------------------ */
+
+static int choose_name(struct fifo_port *port)
+{
+        uint64_t random[2];
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return -EIO; /* so few bytes are never cut by a signal, see getrandom(2) */
+        (void)snprintf(port->name, sizeof(port->name), "%016llx%016llx",
+                       (unsigned long long)random[0], (unsigned long long)random[1]);
+        return 0;
+}
+
+static int make_own(struct fifo_port *port)
+{
+        char file[HARK_FIFO_FILE];
+        int r = choose_name(port);
+
+        if (r < 0)
+                return r;
+        port->directory = hark_fifo_find_directory(port->path.address.sun_path, port->server);
+        if (port->directory < 0)
+                return port->directory;
+        hark_fifo_file(port->name, HARK_FIFO_OF_CLIENT, file);
+        r = hark_fifo_make(port->directory, file, port->server);
+        if (r < 0)
+                return r;
+        port->base.in.fd = r;
+        return 0;
+}
+
+/* 0; -EAGAIN: not now: the server has not made its directory yet, or its FIFO is full. */
+static int ask(struct fifo_port *port)
+{
+        uint8_t record[HARK_FIFO_RECORD];
+        int r = 0;
+
+        if (port->base.in.fd < 0)
+                r = make_own(port);
+        if (r == -ECONNREFUSED || r == -ENOENT)
+                return -EAGAIN;
+        if (r < 0)
+                return r;
+        hark_fifo_record_encode(port->name, record);
+        r = write_whole(port->rendezvous, record, sizeof(record));
+        return r == -EPIPE ? -ECONNREFUSED : r;
+}
+
+static int open_answer(struct fifo_port *port)
+{
+        char file[HARK_FIFO_FILE];
+        uid_t owner;
+        int fd;
+
+        hark_fifo_file(port->name, HARK_FIFO_OF_SERVER, file);
+        fd = hark_fifo_open(port->directory, file, &owner);
+        if (fd < 0)
+                return fd;
+        port->base.out.fd = fd;
+        return owner == port->server ? 0 : -EPERM;
+}
+
+/* 1: the other side has said what it had to; 0: not yet; negative: no. */
+static int take_welcome(struct fifo_port *port)
+{
+        struct welcome welcome;
+        int r = read_whole(port->base.in.fd, &welcome, sizeof(welcome));
+
+        if (r <= 0)
+                return r;
+        if (memcmp(welcome.magic, welcome_magic, sizeof(welcome_magic)) != 0)
+                return -EPROTO;
+        r = open_answer(port);
+        if (r == 0)
+                r = write_whole(port->base.out.fd, welcome.cookie, COOKIE_SIZE);
+        return r < 0 ? r : 1;
+}
+
+static int take_cookie(struct fifo_port *port)
+{
+        uint8_t cookie[COOKIE_SIZE];
+        int r = read_whole(port->base.in.fd, cookie, sizeof(cookie));
+
+        if (r <= 0)
+                return r;
+        return memcmp(cookie, port->cookie, COOKIE_SIZE) == 0 ? 1 : -EPROTO;
+}
+
+static void on_answer(struct hark_io *io, uint32_t events)
+{
+        struct fifo_port *port = hark_container_of(io, struct fifo_port, answer);
+        int r = port->side == HARK_FIFO_OF_CLIENT ? take_welcome(port) : take_cookie(port);
+
+        (void)events;
+        if (r < 0)
+                break_off(port, r);
+        else if (r > 0)
+                go_on(port);
+}
+
+/* What it may have said before it went: the server that welcomes and goes at once, the client that
+ * asks and goes. */
+static void on_end(struct hark_io *io, uint32_t events)
+{
+        struct fifo_port *port = hark_container_of(io, struct fifo_port, end);
+
+        hark_io_stop(io);
+        on_answer(&port->answer, events);
+}
+
+static void on_retry(struct hark_timer *timer)
+{
+        struct fifo_port *port = hark_container_of(timer, struct fifo_port, retry.timer);
+        int r = ask(port);
+        hark_loop *loop = port->base.port.loop;
+
+        if (r == 0)
+                r = hark_io_start(loop, &port->answer, port->base.in.fd, EPOLLIN, on_answer);
+        if (r == -EAGAIN)
+                hark_retry_start(loop, &port->retry, on_retry);
+        else if (r < 0)
+                break_off(port, r);
+}
+
+static int open_rendezvous(struct fifo_port *port, const struct hark_address *address)
+{
+        struct hark_unix_users users = hark_unix_users(address);
+        struct stat status;
+
+        hark_unix_name(&port->path, address);
+        port->rendezvous = open(address->path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (port->rendezvous < 0)
+                return errno == ENXIO ? -ECONNREFUSED : -errno;
+        if (fstat(port->rendezvous, &status) < 0)
+                return -errno;
+        if (!S_ISFIFO(status.st_mode))
+                return -ECONNREFUSED;
+        port->server = status.st_uid;
+        return hark_unix_check_server(&port->base.port, &port->path, &users, port->server);
+}
+
+static int connect_fifo(hark_loop *loop, const struct hark_address *address,
+                        struct hark_port **ret_port)
+{
+        struct fifo_port *port = new_fifo_port(loop, HARK_FIFO_OF_CLIENT, -1);
+        int r;
+
+        if (!port)
+                return -ENOMEM;
+        r = open_rendezvous(port, address);
+        if (r < 0) {
+                close_fifo(&port->base.port);
+                return r;
+        }
+        *ret_port = &port->base.port;
+        return 0;
+}
+
+/* --- the server's side ------------------------------------------------------------------------ */
+
+static int make_answer(struct fifo_port *port, uid_t client)
+{
+        struct welcome welcome;
+        char file[HARK_FIFO_FILE];
+        int r;
+
+        if (getrandom(port->cookie, COOKIE_SIZE, 0) != COOKIE_SIZE)
+                return -EIO;
+        hark_fifo_file(port->name, HARK_FIFO_OF_SERVER, file);
+        r = hark_fifo_make(port->directory, file, client);
+        if (r < 0)
+                return r;
+        port->base.in.fd = r;
+        memcpy(welcome.magic, welcome_magic, sizeof(welcome_magic));
+        memcpy(welcome.cookie, port->cookie, COOKIE_SIZE);
+        return write_whole(port->base.out.fd, &welcome, sizeof(welcome));
+}
+
+static int admit(struct fifo_listener *listener, struct fifo_port *port)
+{
+        char file[HARK_FIFO_FILE];
+        uid_t client;
+        int fd, r;
+
+        hark_fifo_file(port->name, HARK_FIFO_OF_CLIENT, file);
+        fd = hark_fifo_open(port->directory, file, &client);
+        if (fd < 0)
+                return fd;
+        port->base.out.fd = fd;
+        r = hark_unix_check_client(&listener->acceptor.listener, &listener->users, true, client);
+        return r < 0 ? r : make_answer(port, client);
+}
+
+/* 0; -EAGAIN: there is none; -errno of read(2). */
+static int next_name(struct fifo_listener *listener, char *ret_name)
+{
+        while (!hark_fifo_records_take(&listener->records, ret_name)) {
+                size_t size;
+                uint8_t *room = hark_fifo_records_room(&listener->records, &size);
+                ssize_t n = read(listener->acceptor.io.fd, room, size);
+
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n > 0)
+                        listener->records.end += (size_t)n;
+        }
+        return 0;
+}
+
+static void sweep_now_and_then(struct fifo_listener *listener)
+{
+        uint64_t now_ns = hark_now_ns();
+
+        if (now_ns - listener->swept_ns < SWEEP_NS)
+                return;
+        listener->swept_ns = now_ns;
+        hark_fifo_sweep(listener->directory, false);
+}
+
+static bool is_shortage(int error)
+{
+        return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOSPC;
+}
+
+static int take(struct hark_acceptor *acceptor, struct hark_port **ret_port)
+{
+        struct fifo_listener *listener =
+                hark_container_of(acceptor, struct fifo_listener, acceptor);
+        char name[HARK_FIFO_NAME + 1];
+        struct fifo_port *port;
+        int r = next_name(listener, name);
+
+        if (r < 0)
+                return r;
+        sweep_now_and_then(listener);
+        port = new_fifo_port(acceptor->listener.loop, HARK_FIFO_OF_SERVER,
+                             fcntl(listener->directory, F_DUPFD_CLOEXEC, 0));
+        if (!port)
+                return -ENOMEM;
+        memcpy(port->name, name, sizeof(name));
+        r = port->directory < 0 ? -EMFILE : admit(listener, port);
+        if (r == 0)
+                *ret_port = &port->base.port;
+        else
+                close_fifo(&port->base.port);
+        return r == 0 || r == -EPERM || is_shortage(r) ? r : -ECONNABORTED;
+}
+
+/* --- both ------------------------------------------------------------------------------------- */
+
+static int start_fifo(struct hark_port *base)
+{
+        struct fifo_port *port = fifo_port_of(base);
+        bool is_client = port->side == HARK_FIFO_OF_CLIENT;
+        int r = hark_io_start(base->loop, &port->end,
+                              is_client ? port->rendezvous : port->base.out.fd, 0, on_end);
+
+        if (r < 0)
+                return r;
+        if (is_client)
+                hark_timer_start(base->loop, &port->retry.timer, hark_now_ns(), on_retry);
+        else
+                r = hark_io_start(base->loop, &port->answer, port->base.in.fd, EPOLLIN, on_answer);
+        return r;
+}
+
+static int watch_fifo(hark_loop *loop, const struct hark_address *address,
+                      struct hark_watch **ret_watch)
+{
+        return hark_path_watch(loop, address->path, address->transport, ret_watch);
+}
+
+static void identify_fifo(struct hark_port *base, struct hark_credentials *credentials)
+{
+        hark_fifo_identify(fifo_port_of(base)->base.out.fd, credentials);
+}
+
+static int parse_fifo(struct hark_address *address, const char *body, size_t body_size, char *why,
+                      size_t why_size)
+{
+        if (body_size == 0 || *body == '@')
+                return hark_address_complain(why, why_size,
+                                             "path: '%.*s' is none; expected fifo:/PATH",
+                                             hark_quoted(body_size), body);
+        return hark_unix_parse(address, body, body_size, why, why_size);
+}
+
+/* --- listeners -------------------------------------------------------------------------------- */
+
+static void close_fifo_listener(struct hark_listener *base)
+{
+        struct fifo_listener *listener =
+                hark_container_of(base, struct fifo_listener, acceptor.listener);
+
+        if (listener->directory >= 0)
+                hark_fifo_leave_directory(listener->path.directory, listener->path.name,
+                                          listener->directory);
+        hark_close(listener->directory);
+        if (listener->path.name)
+                hark_path_leave(&listener->path);
+        hark_acceptor_stop(&listener->acceptor);
+        free(base->address);
+        free(listener);
+}
+
+static void log_foreign_directory(hark_loop *loop, const struct hark_address *address)
+{
+        hark_log(
+                hark_loop_log(loop), LOG_ERR,
+                "%s.d is no directory of this user, where the FIFOs of connections lie; remove it, "
+                "or serve another path",
+                address->path);
+}
+
+static int start_fifo_listener(struct fifo_listener *listener, hark_loop *loop,
+                               const struct hark_address *address)
+{
+        int mode = address->has_mode ? (int)address->mode : 0600;
+        int fd, r = hark_path_take(address->path, S_IFIFO, mode, &listener->path, &fd);
+
+        if (r < 0)
+                return r;
+        r = hark_fifo_take_directory(listener->path.directory, listener->path.name, mode & 022);
+        if (r == -EPERM)
+                log_foreign_directory(loop, address);
+        if (r >= 0) {
+                listener->directory = r;
+                listener->swept_ns = hark_now_ns();
+                r = hark_acceptor_start_taking(&listener->acceptor, loop, fd, take);
+        }
+        if (r < 0)
+                hark_close(fd);
+        return r;
+}
+
+static int listen_fifo(hark_loop *loop, const struct hark_address *address,
+                       struct hark_listener **ret_listener)
+{
+        struct fifo_listener *listener = calloc(1, sizeof(*listener));
+        struct hark_listener *base;
+        int r = -ENOMEM;
+
+        if (!listener)
+                return r;
+        base = &listener->acceptor.listener;
+        base->transport = &hark_transport_fifo;
+        base->address = hark_address_bare_text(address);
+        listener->users = hark_unix_users(address);
+        listener->directory = -1;
+        if (base->address)
+                r = start_fifo_listener(listener, loop, address);
+        if (r < 0)
+                close_fifo_listener(base);
+        else
+                *ret_listener = base;
+        return r;
+}
+
+const struct hark_transport_ops hark_transport_fifo = {
+        .public = {.scheme = "fifo",
+                   .syntax = "fifo:/path",
+                   .capabilities = HARK_CAN_STREAM | HARK_CAN_IDENTIFY | HARK_CAN_SEE_DEATH,
+                   .max_frame = HARK_STREAM_FRAME,
+                   .peer_death = "at once",
+                   .credentials = "uid, gid, pid, pidfd"},
+        .options = HARK_OPTION_UID | HARK_OPTION_MODE,
+        .parse = parse_fifo,
+        .listen = listen_fifo,
+        .close_listener = close_fifo_listener,
+        .connect = connect_fifo,
+        .watch = watch_fifo,
+        .unwatch = hark_path_unwatch,
+        .start = start_fifo,
+        .receive = hark_fd_port_receive,
+        .send = hark_fd_port_send,
+        .want = hark_fd_port_want,
+        .identify = identify_fifo,
+        .close = close_fifo,
+};
