@@ -36,6 +36,7 @@
 #include "transport/fifo_record.h"
 #include "transport/path.h"
 #include "transport/path_watch.h"
+#include "transport/reader_mark.h"
 #include "transport/retry.h"
 #include "transport/sigpipe.h"
 #include "transport/unix_users.h"
@@ -445,7 +446,7 @@ static int watch_fifo(hark_loop *loop, const struct hark_address *address,
 
 static void identify_fifo(struct hark_port *base, struct hark_credentials *credentials)
 {
-        hark_fifo_identify(fifo_port_of(base)->base.out.fd, credentials);
+        hark_reader_identify(fifo_port_of(base)->base.out.fd, credentials);
 }
 
 static int parse_fifo(struct hark_address *address, const char *body, size_t body_size, char *why,

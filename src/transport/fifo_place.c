@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 
-/*
- * See fifo_place.h.
- *
- * Who has marked a FIFO holds a record lock on it, for which the kernel tells the pid, also across
- * users (fcntl(2), F_GETLK). Its own locks it does not show to a process; but whether we read it
- * ourselves, our own descriptors say.
- */
+/* See fifo_place.h. */
 
 #include "transport/fifo_place.h"
 
@@ -14,14 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "transport/peercred.h"
+#include "transport/reader_mark.h"
 
 /* Between making a FIFO and opening it lies nothing but a few system calls. */
 #define YOUNG_S 10
@@ -144,13 +137,6 @@ int hark_fifo_find_directory(const char *path, uid_t uid)
 
 /* --- the FIFOs -------------------------------------------------------------------------------- */
 
-static int mark(int fd)
-{
-        struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-        return fcntl(fd, F_SETLK, &lock) < 0 ? -errno : 0;
-}
-
 int hark_fifo_make(int directory, const char *file, uid_t writer)
 {
         bool is_ours = writer == geteuid() || writer == 0;
@@ -160,7 +146,7 @@ int hark_fifo_make(int directory, const char *file, uid_t writer)
         if (mkfifoat(directory, file, 0600) < 0)
                 return -errno;
         fd = openat(directory, file, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-        r = fd < 0 ? -errno : mark(fd);
+        r = fd < 0 ? -errno : hark_reader_mark(fd);
         if (r == 0 && !is_ours && fchmod(fd, 0622) < 0)
                 r = -errno;
         if (r == 0)
@@ -184,70 +170,4 @@ int hark_fifo_open(int directory, const char *file, uid_t *ret_owner)
                 return -ECONNREFUSED;
         *ret_owner = status.st_uid;
         return HARK_TAKE_FD(fd);
-}
-
-/* --- who reads -------------------------------------------------------------------------------- */
-
-/* 0: nobody that another process is. */
-static pid_t find_marker(int fd)
-{
-        struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-
-        return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
-}
-
-static bool reads(int fd, const struct stat *fifo)
-{
-        struct stat status;
-        int flags;
-
-        if (fstat(fd, &status) < 0 || status.st_dev != fifo->st_dev ||
-            status.st_ino != fifo->st_ino)
-                return false;
-        flags = fcntl(fd, F_GETFL);
-        return flags >= 0 && (flags & O_ACCMODE) == O_RDONLY;
-}
-
-/* Whether a descriptor of this process reads it. */
-static bool is_read_here(const struct stat *fifo)
-{
-        DIR *listing = opendir("/proc/self/fd");
-        const struct dirent *entry;
-        bool is_found = false;
-
-        while (listing && !is_found && (entry = readdir(listing)))
-                is_found =
-                        *entry->d_name != '.' && reads((int)strtol(entry->d_name, NULL, 10), fifo);
-        if (listing)
-                (void)closedir(listing);
-        return is_found;
-}
-
-/* The pid may have become another's between two looks, but not before the pidfd was opened and
- * after it, too. */
-static void identify_process(int fd, const struct stat *fifo, struct hark_credentials *credentials)
-{
-        pid_t pid = find_marker(fd);
-        bool is_us = pid == 0 && is_read_here(fifo);
-        hark_cleanup(hark_closep) int pidfd = -1;
-
-        if (is_us)
-                pid = getpid();
-        if (pid > 0)
-                pidfd = hark_pidfd_open(pid);
-        if (pid <= 0 || (!is_us && find_marker(fd) != pid))
-                return;
-        credentials->pid = pid;
-        credentials->pidfd = HARK_TAKE_FD(pidfd);
-}
-
-void hark_fifo_identify(int fd, struct hark_credentials *credentials)
-{
-        struct stat status;
-
-        if (fstat(fd, &status) < 0)
-                return;
-        credentials->uid = status.st_uid;
-        credentials->gid = status.st_gid;
-        identify_process(fd, &status, credentials);
 }

@@ -50,15 +50,11 @@ void hark_fifo_sweep(int directory, bool at_once);
 int hark_fifo_find_directory(const char *path, uid_t uid);
 
 /* Makes a FIFO for oneself to read, into which that user can write. Returns it, open and marked as
- * ours (hark_fifo_mark()); -errno. */
+ * ours (reader_mark.h); -errno. */
 int hark_fifo_make(int directory, const char *file, uid_t writer);
 
 /* Opens the other side's FIFO to write. Returns it, with its owner; -ECONNREFUSED: nobody reads it,
  * or it is no such FIFO; -errno. */
 int hark_fifo_open(int directory, const char *file, uid_t *ret_owner);
-
-/* Who reads the FIFO that fd is open to: its owner's uid and gid, and the process that has marked
- * it, as far as it has. The pidfd is the caller's. */
-void hark_fifo_identify(int fd, struct hark_credentials *credentials);
 
 #endif
