@@ -6,7 +6,7 @@
  *         client    SENDING --the opening is in the server's queue--> AWAITED --its welcome--> open
  *         server    open at once
  *
- * dgram_opening.h says how a connection begins, and what the lifeline is for; unix_users.h who may
+ * dgram_opening.h says how a connection begins, and what the lifeline is for; users.h who may
  * be at the other end. A full queue of the server's is EAGAIN, and nothing shows when it has room
  * again: so it is tried again by a timer.
  */
@@ -37,7 +37,7 @@ struct dgram_port {
         struct hark_retry retry;
         struct hark_io welcome;
         struct hark_unix_name name;
-        struct hark_unix_users users;
+        struct hark_users users;
 };
 
 struct dgram_listener {
@@ -184,7 +184,7 @@ static int begin_opening(struct dgram_port *port, const struct hark_address *add
         int r;
 
         hark_unix_name(&port->name, address);
-        port->users = hark_unix_users(address);
+        port->users = hark_users(address);
         r = find_server(&port->name);
         if (r < 0)
                 return r;
@@ -314,8 +314,8 @@ static int take(struct hark_acceptor *acceptor, struct hark_port **ret_port)
 
         if (r < 0)
                 return r;
-        r = hark_unix_check_client(&acceptor->listener, &listener->place.users,
-                                   !listener->place.is_abstract, client.uid);
+        r = hark_users_check_client(&acceptor->listener, &listener->place.users,
+                                    !listener->place.is_abstract, client.uid);
         if (r == 0 && hark_dgram_send_welcome(ends.socket) < 0)
                 r = -ECONNABORTED;
         if (r < 0) {

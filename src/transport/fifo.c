@@ -39,7 +39,7 @@
 #include "transport/reader_mark.h"
 #include "transport/retry.h"
 #include "transport/sigpipe.h"
-#include "transport/unix_users.h"
+#include "transport/unix_place.h"
 
 #define COOKIE_SIZE 16
 
@@ -73,7 +73,7 @@ struct fifo_port {
 struct fifo_listener {
         struct hark_acceptor acceptor; /* the first member */
         struct hark_path path;
-        struct hark_unix_users users;
+        struct hark_users users;
         int directory;
         uint64_t swept_ns;
         struct hark_fifo_records records;
@@ -298,7 +298,7 @@ static void on_retry(struct hark_timer *timer)
 
 static int open_rendezvous(struct fifo_port *port, const struct hark_address *address)
 {
-        struct hark_unix_users users = hark_unix_users(address);
+        struct hark_users users = hark_users(address);
         struct stat status;
 
         hark_unix_name(&port->path, address);
@@ -361,7 +361,7 @@ static int admit(struct fifo_listener *listener, struct fifo_port *port)
         if (fd < 0)
                 return fd;
         port->base.out.fd = fd;
-        r = hark_unix_check_client(&listener->acceptor.listener, &listener->users, true, client);
+        r = hark_users_check_client(&listener->acceptor.listener, &listener->users, true, client);
         return r < 0 ? r : make_answer(port, client);
 }
 
@@ -519,7 +519,7 @@ static int listen_fifo(hark_loop *loop, const struct hark_address *address,
         base = &listener->acceptor.listener;
         base->transport = &hark_transport_fifo;
         base->address = hark_address_bare_text(address);
-        listener->users = hark_unix_users(address);
+        listener->users = hark_users(address);
         listener->directory = -1;
         if (base->address)
                 r = start_fifo_listener(listener, loop, address);

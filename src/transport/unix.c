@@ -4,7 +4,7 @@
  * unix: and seqpacket:, /path or @name: UNIX sockets that are connected, unix(7). They differ in
  * their type only: of the first a frame is cut where the kernel likes, of the second it is a packet.
  *
- * unix_users.h says who may be at the other end, and trust.h who may serve a path.
+ * users.h says who may be at the other end, and trust.h who may serve a path.
  *
  * A connection stands as soon as connect(2) returns; but a full backlog is EAGAIN, and then nothing
  * ever shows that there is room again: so it is tried again by a timer.
@@ -28,7 +28,7 @@ struct unix_port {
         bool is_connected;
         struct hark_retry retry;
         struct hark_unix_name name;
-        struct hark_unix_users users;
+        struct hark_users users;
 };
 
 struct unix_listener {
@@ -121,7 +121,7 @@ static int connect_unix(hark_loop *loop, const struct hark_address *address,
         if (!port)
                 return -ENOMEM;
         hark_unix_name(&port->name, address);
-        port->users = hark_unix_users(address);
+        port->users = hark_users(address);
         r = try_to_connect(port);
         if (r < 0 && r != -EAGAIN) {
                 close_unix(&port->base.port);
@@ -175,8 +175,8 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         int r = hark_peer_uid(fd, &uid);
 
         if (r == 0)
-                r = hark_unix_check_client(&acceptor->listener, &listener->place.users,
-                                           !listener->place.is_abstract, uid);
+                r = hark_users_check_client(&acceptor->listener, &listener->place.users,
+                                            !listener->place.is_abstract, uid);
         if (r < 0) {
                 hark_close(fd);
                 return r;
@@ -223,7 +223,7 @@ static struct unix_listener *new_unix_listener(const struct hark_transport_ops *
         }
         listener->acceptor.listener.transport = transport;
         listener->acceptor.listener.address = text;
-        listener->place.users = hark_unix_users(address);
+        listener->place.users = hark_users(address);
         return listener;
 }
 

@@ -102,12 +102,11 @@ char *hark_unix_print(const char *scheme, const struct hark_unix_name *name)
         return printed;
 }
 
-void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
-                    char shown[HARK_UNIX_SHOWN])
+void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN])
 {
         bool is_name = hark_unix_is_abstract(name);
         size_t size = name->size - offsetof(struct sockaddr_un, sun_path) - 1;
 
-        (void)snprintf(shown, HARK_UNIX_SHOWN, "%s:%s%.*s", scheme, is_name ? "@" : "", (int)size,
+        (void)snprintf(shown, HARK_UNIX_SHOWN, "%s%.*s", is_name ? "@" : "", (int)size,
                        name->address.sun_path + is_name);
 }

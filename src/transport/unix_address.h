@@ -28,9 +28,8 @@ int hark_unix_name_of(int fd, struct hark_unix_name *ret_name);
 /* As an address has it. Own memory; NULL: no memory. */
 char *hark_unix_print(const char *scheme, const struct hark_unix_name *name);
 
-/* For the log. */
+/* For the log, without the scheme. */
 #define HARK_UNIX_SHOWN 128
-void hark_unix_show(const char *scheme, const struct hark_unix_name *name,
-                    char shown[HARK_UNIX_SHOWN]);
+void hark_unix_show(const struct hark_unix_name *name, char shown[HARK_UNIX_SHOWN]);
 
 #endif

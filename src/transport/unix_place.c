@@ -28,7 +28,7 @@ int hark_unix_take(const struct hark_address *address, int type, struct hark_uni
 {
         struct hark_unix_place place = {.is_abstract = address->is_abstract,
                                         .has_path = !address->is_abstract,
-                                        .users = hark_unix_users(address)};
+                                        .users = hark_users(address)};
         int mode = address->has_mode ? (int)address->mode : -1;
         int r = place.has_path ? hark_path_take(address->path, type, mode, &place.path, ret_fd)
                                : take_name(address, type, ret_fd);
@@ -43,4 +43,14 @@ void hark_unix_leave(struct hark_unix_place *place)
         if (place->has_path)
                 hark_path_leave(&place->path);
         place->has_path = false;
+}
+
+int hark_unix_check_server(const struct hark_port *port, const struct hark_unix_name *name,
+                           const struct hark_users *users, uid_t uid)
+{
+        const char *path = hark_unix_is_abstract(name) ? NULL : name->address.sun_path;
+        char shown[HARK_UNIX_SHOWN];
+
+        hark_unix_show(name, shown);
+        return hark_users_check_server(port, path, shown, users, uid);
 }

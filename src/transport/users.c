@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See unix_users.h. */
+/* See users.h. */
 
-#include "transport/unix_users.h"
+#include "transport/users.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -11,13 +11,13 @@
 
 #define REFUSAL_LOG_NS 1000000000ull /* one line a second at most: who is refused can try often */
 
-struct hark_unix_users hark_unix_users(const struct hark_address *address)
+struct hark_users hark_users(const struct hark_address *address)
 {
-        return (struct hark_unix_users){.rule = address->uid_rule, .uid = address->uid};
+        return (struct hark_users){.rule = address->uid_rule, .uid = address->uid};
 }
 
 /* by_default: whether others are admitted where the address does not say. */
-static bool is_admitted(const struct hark_unix_users *users, uid_t uid, bool by_default)
+static bool is_admitted(const struct hark_users *users, uid_t uid, bool by_default)
 {
         if (uid == 0 || uid == geteuid())
                 return true;
@@ -32,32 +32,26 @@ static bool is_admitted(const struct hark_unix_users *users, uid_t uid, bool by_
         return false;
 }
 
-static bool may_serve(const struct hark_unix_name *name, const struct hark_unix_users *users,
-                      uid_t uid)
+static bool may_serve(const char *path, const struct hark_users *users, uid_t uid)
 {
         if (is_admitted(users, uid, false))
                 return true;
-        return users->rule == HARK_UID_DEFAULT && !hark_unix_is_abstract(name) &&
-               hark_trust_owner_of_path(name->address.sun_path, uid);
+        return users->rule == HARK_UID_DEFAULT && path && hark_trust_owner_of_path(path, uid);
 }
 
-int hark_unix_check_server(const struct hark_port *port, const struct hark_unix_name *name,
-                           const struct hark_unix_users *users, uid_t uid)
+int hark_users_check_server(const struct hark_port *port, const char *path, const char *shown,
+                            const struct hark_users *users, uid_t uid)
 {
-        char shown[HARK_UNIX_SHOWN];
-
-        if (may_serve(name, users, uid))
+        if (may_serve(path, users, uid))
                 return 0;
-        hark_unix_show(port->transport->public.scheme, name, shown);
         hark_log(hark_loop_log(port->loop), LOG_ERR,
-                 "%s is served by uid %u, whom nothing says may do so; if this is right, add "
+                 "%s:%s is served by uid %u, whom nothing says may do so; if this is right, add "
                  "?uid=%u to the address",
-                 shown, (unsigned)uid, (unsigned)uid);
+                 port->transport->public.scheme, shown, (unsigned)uid, (unsigned)uid);
         return -EPERM;
 }
 
-static void log_refusal(const struct hark_listener *listener, struct hark_unix_users *users,
-                        uid_t uid)
+static void log_refusal(const struct hark_listener *listener, struct hark_users *users, uid_t uid)
 {
         uint64_t now_ns = hark_now_ns();
 
@@ -69,8 +63,8 @@ static void log_refusal(const struct hark_listener *listener, struct hark_unix_u
                  listener->address, (unsigned)uid);
 }
 
-int hark_unix_check_client(const struct hark_listener *listener, struct hark_unix_users *users,
-                           bool by_default, uid_t uid)
+int hark_users_check_client(const struct hark_listener *listener, struct hark_users *users,
+                            bool by_default, uid_t uid)
 {
         if (is_admitted(users, uid, by_default))
                 return 0;
