@@ -29,6 +29,7 @@
 struct dgram_port {
         struct hark_fd_port base; /* the first member */
         struct hark_io lifeline;
+        int other;               /* the other side's socket, held */
         struct hark_sender peer; /* who is there, by its first message; its pidfd is ours */
         /* The client's, until it is open: */
         bool is_awaited; /* the opening has been sent */
@@ -64,8 +65,9 @@ static struct dgram_port *new_dgram_port(hark_loop *loop, struct hark_dgram_ends
         hark_fd_port_init(&port->base, &hark_transport_dgram, loop);
         hark_fd_port_set_socket(&port->base, ends->socket);
         port->lifeline.fd = ends->lifeline;
+        port->other = ends->other;
         port->peer.pidfd = port->server = -1;
-        port->far = (struct hark_dgram_ends){-1, -1};
+        port->far = (struct hark_dgram_ends){-1, -1, -1};
         return port;
 }
 
@@ -84,6 +86,7 @@ static void close_dgram(struct hark_port *base)
         stop_opening(port);
         hark_io_stop(&port->lifeline);
         hark_close(port->lifeline.fd);
+        hark_close(port->other);
         hark_close(port->peer.pidfd);
         hark_fd_port_done(&port->base);
         free(port);
@@ -269,15 +272,6 @@ static ssize_t receive_dgram(struct hark_port *base, const struct iovec *iov, un
         return n;
 }
 
-static ssize_t send_dgram(struct hark_port *base, const struct hark_out_frame *frames,
-                          unsigned n_frames)
-{
-        ssize_t n = hark_fd_port_send(base, frames, n_frames);
-
-        /* It was there, and has gone. */
-        return n == -ECONNREFUSED || n == -ENOTCONN ? -ECONNRESET : n;
-}
-
 static void identify_dgram(struct hark_port *base, struct hark_credentials *credentials)
 {
         const struct dgram_port *port = dgram_port_of(base);
@@ -395,7 +389,7 @@ const struct hark_transport_ops hark_transport_dgram = {
         .unwatch = hark_path_unwatch,
         .start = start_dgram,
         .receive = receive_dgram,
-        .send = send_dgram,
+        .send = hark_fd_port_send,
         .want = hark_fd_port_want,
         .identify = identify_dgram,
         .close = close_dgram,

@@ -26,6 +26,7 @@ static const char welcome[8] = "\xC3hark-w\1";
 
 enum {
         FAR_SOCKET,
+        FAR_OTHER,
         FAR_LIFELINE,
         N_FAR
 };
@@ -33,6 +34,7 @@ enum {
 void hark_dgram_ends_close(struct hark_dgram_ends *ends)
 {
         ends->socket = hark_close(ends->socket);
+        ends->other = hark_close(ends->other);
         ends->lifeline = hark_close(ends->lifeline);
 }
 
@@ -56,39 +58,58 @@ int hark_dgram_ask_who_opens(int fd)
         return ask_sender(fd);
 }
 
-int hark_dgram_make(struct hark_dgram_ends *ret_near, struct hark_dgram_ends *ret_far)
+static void close_endsp(struct hark_dgram_ends *ends)
 {
-        int sockets[2], lifeline[2], r;
+        hark_dgram_ends_close(ends);
+}
+
+/* Each has its own socket, and the other's. 0; -errno. */
+static int make_sockets(struct hark_dgram_ends *near, struct hark_dgram_ends *far)
+{
+        int sockets[2];
 
         if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, sockets) < 0)
                 return -errno;
-        if (pipe2(lifeline, O_CLOEXEC | O_NONBLOCK) < 0) {
-                r = -errno;
-                hark_close(sockets[0]);
-                hark_close(sockets[1]);
+        near->socket = sockets[0];
+        far->socket = sockets[1];
+        near->other = fcntl(far->socket, F_DUPFD_CLOEXEC, 0);
+        far->other = fcntl(near->socket, F_DUPFD_CLOEXEC, 0);
+        return near->other < 0 || far->other < 0 ? -errno : 0;
+}
+
+int hark_dgram_make(struct hark_dgram_ends *ret_near, struct hark_dgram_ends *ret_far)
+{
+        hark_cleanup(close_endsp) struct hark_dgram_ends near = {-1, -1, -1};
+        hark_cleanup(close_endsp) struct hark_dgram_ends far = {-1, -1, -1};
+        int lifeline[2], r = make_sockets(&near, &far);
+
+        if (r < 0)
                 return r;
-        }
-        *ret_near = (struct hark_dgram_ends){sockets[0], lifeline[0]};
-        *ret_far = (struct hark_dgram_ends){sockets[1], lifeline[1]};
+        if (pipe2(lifeline, O_CLOEXEC | O_NONBLOCK) < 0)
+                return -errno;
+        near.lifeline = lifeline[0];
+        far.lifeline = lifeline[1];
         /* The kernel notes the sender where the receiver asks for it at the time: so both ends ask
          * before anything is sent. */
-        r = ask_sender(ret_near->socket);
+        r = ask_sender(near.socket);
         if (r == 0)
-                r = ask_sender(ret_far->socket);
-        if (r == 0) {
-                ask_pidfd(ret_near->socket, 1);
-                return 0;
-        }
-        hark_dgram_ends_close(ret_near);
-        hark_dgram_ends_close(ret_far);
-        return r;
+                r = ask_sender(far.socket);
+        if (r < 0)
+                return r;
+        ask_pidfd(near.socket, 1);
+        *ret_near = near;
+        *ret_far = far;
+        near = far = (struct hark_dgram_ends){-1, -1, -1};
+        return 0;
 }
 
 int hark_dgram_send_opening(int fd, const struct hark_dgram_ends *far)
 {
         char bytes[sizeof(opening)];
         struct iovec iov = {.iov_base = bytes, .iov_len = sizeof(bytes)};
-        int fds[N_FAR] = {[FAR_SOCKET] = far->socket, [FAR_LIFELINE] = far->lifeline};
+        int fds[N_FAR] = {[FAR_SOCKET] = far->socket,
+                          [FAR_OTHER] = far->other,
+                          [FAR_LIFELINE] = far->lifeline};
         ssize_t n;
 
         memcpy(bytes, opening, sizeof(bytes));
@@ -128,7 +149,7 @@ static bool is_good(const char *bytes, ssize_t size, const struct hark_in_fds *f
 {
         return size == sizeof(opening) && memcmp(bytes, opening, sizeof(opening)) == 0 &&
                !fds->is_truncated && fds->n_fds == N_FAR && is_far_socket(fds->fds[FAR_SOCKET]) &&
-               is_far_lifeline(fds->fds[FAR_LIFELINE]);
+               is_far_socket(fds->fds[FAR_OTHER]) && is_far_lifeline(fds->fds[FAR_LIFELINE]);
 }
 
 static void discard(struct hark_in_fds *fds, struct hark_sender *sender)
@@ -155,6 +176,7 @@ int hark_dgram_receive_opening(int fd, struct hark_dgram_ends *ret_ends,
                 return fds.is_truncated ? -EMFILE : -ECONNABORTED;
         }
         ret_ends->socket = fds.fds[FAR_SOCKET];
+        ret_ends->other = fds.fds[FAR_OTHER];
         ret_ends->lifeline = fds.fds[FAR_LIFELINE];
         *ret_sender = sender;
         return 0;

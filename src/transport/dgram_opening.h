@@ -7,7 +7,7 @@
  * the server, in a datagram to the socket where that listens:
  *
  *         client                                               server
- *         socketpair(SOCK_DGRAM)   --opening: far end, -->     listens at the path
+ *         socketpair(SOCK_DGRAM)   --opening: both ends, -->   listens at the path
  *         pipe: the lifeline         lifeline to write         checks who has sent it, and what
  *                                  <--welcome, at the far end--
  *
@@ -18,6 +18,10 @@
  * is for: each side holds one end of the pipe as long as it holds its socket, and sees the other
  * go, by a close as well as by a death.
  *
+ * What is sent to a socket that has gone takes all with it that came from there and is not read yet,
+ * a goodbye perhaps: the kernel throws it away, with ECONNREFUSED. So each side holds the other's
+ * socket open, too, and what it sends to nobody goes with its own.
+ *
  * Who is there is what the kernel says of each message (SCM_CREDENTIALS). SO_PEERCRED would be no
  * use: it names who has made the pair, who may have given it away.
  */
@@ -27,6 +31,7 @@
 /* One side's ends of a connection. -1: none. */
 struct hark_dgram_ends {
         int socket;
+        int other; /* the other side's socket, held so that it does not go */
         int lifeline;
 };
 
