@@ -22,7 +22,8 @@
 
 #define WHY_MOST  128 /* bytes, as hark_address_check() promises */
 #define WHY_SIZE  512 /* more than that: what is longer shows */
-#define PATH_MOST 107 /* bytes of a path or name of a UNIX socket */
+#define PATH_MOST 107 /* bytes of a path or name of a UNIX socket, or path of a FIFO */
+#define NAME_MOST 240 /* bytes of the name of a queue */
 #define HOST_MOST 253 /* bytes of the name of a host */
 
 /* Text that is being written; room for every byte of an input escaped. */
@@ -65,7 +66,10 @@ static void add_unix(struct text *text, const struct hark_address *address)
 {
         char separator = '?';
 
-        FUZZ_CHECK(address->path_size > 0 && address->path_size <= PATH_MOST);
+        FUZZ_CHECK(address->path_size > 0 &&
+                   address->path_size <= (strcmp(address->transport->public.scheme, "mq") == 0
+                                                  ? NAME_MOST
+                                                  : PATH_MOST));
         FUZZ_CHECK(strlen(address->path) == address->path_size);
         FUZZ_CHECK(address->mode <= 0777 && !(address->has_mode && address->is_abstract));
         add(text, "%s:%s", address->transport->public.scheme, address->is_abstract ? "@" : "");
@@ -114,7 +118,8 @@ static void write_anew(struct text *text, const struct hark_address *address)
 {
         const char *scheme = address->transport->public.scheme;
 
-        if (address->transport->parse == hark_unix_parse || strcmp(scheme, "fifo") == 0) {
+        if (address->transport->parse == hark_unix_parse || strcmp(scheme, "fifo") == 0 ||
+            strcmp(scheme, "mq") == 0) {
                 add_unix(text, address);
         } else if (strcmp(scheme, "tcp") == 0) {
                 add_tcp(text, address);

@@ -168,8 +168,9 @@ struct hark_transport_ops {
 
         /*
          * Takes frames, in order, n_frames <= HARK_SEND_FRAMES. A stream may take any number of
-         * bytes, so that the caller passes the rest of a frame as the first one next time, without
-         * its fds if any byte of it was taken; a packet transport takes whole frames.
+         * bytes, and so may what cuts frames itself (link/chunk.h); the caller passes the rest of a
+         * frame as the first one next time, without its fds if any byte of it was taken. Other
+         * packet transports take whole frames.
          * Returns the bytes taken, > 0; -EAGAIN: none, HARK_PORT_WRITABLE comes if it is wanted;
          * -EPIPE, -ECONNRESET and others: it is lost; -ETOOMANYREFS is given as -EAGAIN.
          */
@@ -211,6 +212,7 @@ extern const struct hark_transport_ops hark_transport_dgram;
 extern const struct hark_transport_ops hark_transport_tcp;
 extern const struct hark_transport_ops hark_transport_pipe;
 extern const struct hark_transport_ops hark_transport_fifo;
+extern const struct hark_transport_ops hark_transport_mq;
 extern const struct hark_transport_ops hark_transport_exec;
 extern const struct hark_transport_ops hark_transport_stdio;
 extern const struct hark_transport_ops hark_transport_inherited;

@@ -167,6 +167,18 @@ static void end_sleeper(struct sleeper *sleeper)
         hark_loop_unref(sleeper->loop);
 }
 
+/* Runs it until it has so many; what the kernel had no room for, the service still has. */
+static void wake_sleeper(struct sleeper *sleeper, struct rig *rig, unsigned n)
+{
+        uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
+
+        while (sleeper->crew.n < n) {
+                kit_assert(kit_now_ms() < end_ms);
+                kit_settle(sleeper->loop);
+                kit_settle(rig->loop);
+        }
+}
+
 /* A sleeper that holds 16 of 50, and a member that has had the others. */
 static void share_with_sleeper(struct sleeper *sleeper, struct member *member, struct crew *crew,
                                struct rig *rig, struct hark_subscribe_params params)
@@ -189,7 +201,7 @@ START_TEST(a_member_that_does_nothing_has_sixteen_and_holds_nobody_up)
         rig_need_several_clients();
         rig_start(&rig, NULL);
         share_with_sleeper(&sleeper, &member, &crew, &rig, plain);
-        kit_until(sleeper.loop, sleeper.crew.n == WINDOW);
+        wake_sleeper(&sleeper, &rig, WINDOW);
         for (unsigned i = 1; i <= 50; i++)
                 ck_assert_uint_eq(crew.seen[i] + sleeper.crew.seen[i], 1);
         ck_assert_uint_eq(crew.n_repeated + sleeper.crew.n_repeated, 0);
@@ -209,11 +221,7 @@ START_TEST(what_waits_for_nobody_is_bounded_and_told)
         start_sleeper(&sleeper, &rig, params);
         rig_ask(&rig, "publish", "jobs.a 100");
         ck_assert_int_eq(rig_count(&rig, "unconfirmed"), 100 - WINDOW - 20);
-        kit_until(sleeper.loop, sleeper.crew.n == WINDOW);
-        while (sleeper.crew.n < WINDOW + 20) {
-                kit_settle(sleeper.loop);
-                kit_settle(rig.loop);
-        }
+        wake_sleeper(&sleeper, &rig, WINDOW + 20);
         ck_assert_uint_eq(sleeper.member.record.n_gaps, 1);
         ck_assert_uint_eq(sleeper.member.record.n_lost, 100 - WINDOW - 20);
         ck_assert_int_eq(sleeper.member.record.entries[WINDOW].reason, -ENOBUFS);
@@ -223,6 +231,14 @@ START_TEST(what_waits_for_nobody_is_bounded_and_told)
 END_TEST
 
 /* --- the end of a member ---------------------------------------------------------------------- */
+
+/* Marked is what has left for the other member, who may have seen it; how much that is, is what the
+ * kernel had room for. */
+static void check_repeated(const struct crew *crew)
+{
+        ck_assert_uint_gt(crew->n_repeated, 0);
+        ck_assert_uint_le(crew->n_repeated, WINDOW);
+}
 
 START_TEST(what_one_leaves_behind_goes_to_others_marked)
 {
@@ -237,7 +253,7 @@ START_TEST(what_one_leaves_behind_goes_to_others_marked)
         end_sleeper(&sleeper);
         kit_until(rig.loop, crew.n == 50);
         check_each_came(&crew, 50, 1);
-        ck_assert_uint_eq(crew.n_repeated, WINDOW);
+        check_repeated(&crew);
         ck_assert_int_eq(rig_count(&rig, "unconfirmed"), 0);
         rig_end(&rig);
 }
@@ -283,8 +299,21 @@ START_TEST(the_last_one_leaves_all_to_the_publisher)
 }
 END_TEST
 
+/* Each is a member's, or the publisher's again; what has not left for a member that ends goes to
+ * another even if it shall be seen once only. */
+static void wait_for_all(struct rig *rig, const struct crew *crew)
+{
+        uint64_t end_ms = kit_now_ms() + KIT_PATIENCE_MS;
+
+        while (crew->n + (unsigned)rig_count(rig, "unconfirmed") < 50) {
+                kit_assert(kit_now_ms() < end_ms);
+                kit_settle(rig->loop);
+        }
+}
+
 START_TEST(once_only_leaves_it_to_the_publisher)
 {
+        unsigned n_left;
         struct sleeper sleeper;
         struct member member = {0};
         struct crew crew = {0};
@@ -294,12 +323,13 @@ START_TEST(once_only_leaves_it_to_the_publisher)
         rig_start(&rig, NULL);
         share_with_sleeper(&sleeper, &member, &crew, &rig, once);
         end_sleeper(&sleeper);
-        while (rig_count(&rig, "unconfirmed") < WINDOW)
-                ;
+        wait_for_all(&rig, &crew);
         rig_ask(&rig, "publish", "jobs.b 10");
-        kit_until(rig.loop, crew.n == 50 - WINDOW + 10);
+        n_left = (unsigned)rig_count(&rig, "unconfirmed");
+        kit_until(rig.loop, crew.n == 50 - n_left + 10);
+        ck_assert_uint_gt(n_left, 0);
+        ck_assert_uint_le(n_left, WINDOW);
         ck_assert_uint_eq(crew.n_repeated, 0);
-        ck_assert_int_eq(rig_count(&rig, "unconfirmed"), WINDOW);
         rig_end(&rig);
 }
 END_TEST
@@ -360,7 +390,7 @@ START_TEST(what_a_killed_member_had_goes_to_others_marked)
         kill_a_member(&member, &crew, &rig, plain);
         kit_until(rig.loop, crew.n == 50);
         check_each_came(&crew, 50, 1);
-        ck_assert_uint_eq(crew.n_repeated, WINDOW);
+        check_repeated(&crew);
         rig_end(&rig);
 }
 END_TEST
@@ -375,9 +405,9 @@ START_TEST(what_a_killed_member_wanted_once_only_goes_to_the_publisher)
         rig_need(HARK_CAN_SEE_DEATH);
         rig_start(&rig, NULL);
         kill_a_member(&member, &crew, &rig, once);
-        while (rig_count(&rig, "unconfirmed") < WINDOW)
-                ;
-        ck_assert_uint_eq(crew.n, 50 - WINDOW);
+        wait_for_all(&rig, &crew);
+        ck_assert_int_gt(rig_count(&rig, "unconfirmed"), 0);
+        ck_assert_uint_ge(crew.n, 50 - WINDOW);
         ck_assert_uint_eq(crew.n_repeated, 0);
         rig_end(&rig);
 }

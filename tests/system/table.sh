@@ -10,7 +10,7 @@ the_table_has_a_row_for_every_transport_test() {
         local scheme
         hark transports >all
         sed '/^$/,$d' all >table
-        for scheme in unix seqpacket dgram tcp pipe fifo exec stdio inherit; do
+        for scheme in unix seqpacket dgram tcp pipe fifo mq exec stdio inherit; do
                 equals "$(grep -c "^$scheme " table)" 1
         done
 }

@@ -34,7 +34,7 @@ struct bad_case {
         const char *why;
 };
 
-#define SCHEMES "unix, seqpacket, dgram, tcp, pipe, fifo, exec, stdio, inherit"
+#define SCHEMES "unix, seqpacket, dgram, tcp, pipe, fifo, mq, exec, stdio, inherit"
 
 static const struct bad_case bad_cases[] = {
         {"", -EINVAL, "scheme: there is no ':'; expected one of " SCHEMES " and a ':'"},
@@ -313,8 +313,8 @@ END_TEST
 
 START_TEST(the_table_of_transports_is_complete_and_ends)
 {
-        static const char *const schemes[] = {"unix", "seqpacket", "dgram", "tcp",    "pipe",
-                                              "fifo", "exec",      "stdio", "inherit"};
+        static const char *const schemes[] = {"unix", "seqpacket", "dgram", "tcp",   "pipe",
+                                              "fifo", "mq",        "exec",  "stdio", "inherit"};
         size_t n = sizeof(schemes) / sizeof(*schemes);
 
         for (size_t i = 0; i < n; i++) {
