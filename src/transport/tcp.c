@@ -28,7 +28,7 @@
 #include "transport/acceptor.h"
 #include "transport/inherited.h"
 #include "transport/fd_port.h"
-#include "transport/tcp_address.h"
+#include "transport/inet_address.h"
 #include "transport/tcp_listen.h"
 #include "transport/tcp_socket.h"
 
@@ -70,11 +70,11 @@ static struct tcp_port *new_tcp_port(hark_loop *loop)
 static void print_remote(struct tcp_port *port)
 {
         struct hark_port *base = &port->base.port;
-        union hark_tcp_name peer = {0};
+        union hark_inet_name peer = {0};
         socklen_t size = sizeof(peer);
 
         if (getpeername(port->base.in.fd, &peer.any, &size) == 0)
-                hark_tcp_print(&peer, base->remote, sizeof(base->remote));
+                hark_inet_print(&peer, base->remote, sizeof(base->remote));
 }
 
 static void free_addresses(struct tcp_port *port)
@@ -185,7 +185,9 @@ static void close_tcp(struct hark_port *base)
 
 static int look_up(const struct hark_address *address, struct addrinfo **ret_addresses)
 {
-        return hark_tcp_resolve(address, (struct addrinfo){0}, -EHOSTUNREACH, ret_addresses);
+        struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP};
+
+        return hark_inet_resolve(address, hints, -EHOSTUNREACH, ret_addresses);
 }
 
 static int resolve_tcp(struct hark_address *address)
@@ -269,24 +271,16 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
 /* The address with the port that it really has. NULL: no memory. */
 static char *print_listener(int fd, const struct hark_address *address)
 {
-        union hark_tcp_name name = {0};
+        union hark_inet_name name = {0};
         socklen_t size = sizeof(name);
         char text[64] = "";
         char *printed;
 
         (void)getsockname(fd, &name.any, &size); /* cannot fail for a bound socket */
-        hark_tcp_print(&name, text, sizeof(text));
-        if (hark_tcp_is_any(address)) /* sin6_port lies where sin_port lies */
+        hark_inet_print(&name, text, sizeof(text));
+        if (hark_inet_is_any(address)) /* sin6_port lies where sin_port lies */
                 (void)snprintf(text, sizeof(text), "*:%u", ntohs(name.in.sin_port));
         return asprintf(&printed, "tcp:%s", text) < 0 ? NULL : printed;
-}
-
-static void log_exposure(hark_loop *loop, const char *address)
-{
-        hark_log(hark_loop_log(loop), LOG_ERR,
-                 "%s reaches beyond this machine; if that is meant, add ?open, or first "
-                 "a rule that says what anyone may do",
-                 address);
 }
 
 static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
@@ -297,7 +291,7 @@ static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
         int r;
 
         if (fd == -EPERM)
-                log_exposure(loop, address->text);
+                hark_inet_log_exposure(loop, address->text);
         if (fd < 0)
                 return fd;
         base->address = print_listener(fd, address);
@@ -341,20 +335,22 @@ static int adopt(struct tcp_listener *listener, hark_loop *loop, const struct ha
                  int fd)
 {
         struct hark_listener *base = &listener->acceptor.listener;
-        union hark_tcp_name name = {0};
+        union hark_inet_name name = {0};
         socklen_t size = sizeof(name);
         char text[64] = "";
+        int r;
 
         if (getsockname(fd, &name.any, &size) < 0)
                 return -errno;
-        hark_tcp_print(&name, text, sizeof(text));
+        hark_inet_print(&name, text, sizeof(text));
         if (asprintf(&base->address, "tcp:%s", text) < 0) {
                 base->address = NULL;
                 return -ENOMEM;
         }
-        if (!address->is_open && !hark_tcp_is_loopback(&name)) {
-                log_exposure(loop, base->address);
-                return -EPERM;
+        r = hark_inet_check_exposure(address, &name);
+        if (r < 0) {
+                hark_inet_log_exposure(loop, base->address);
+                return r;
         }
         hark_tcp_set_up(fd);
         return hark_acceptor_start(&listener->acceptor, loop, fd, admit);
@@ -386,7 +382,7 @@ const struct hark_transport_ops hark_transport_tcp = {
                    .peer_death = "the process at once, its machine in about a minute",
                    .credentials = "none"},
         .options = HARK_OPTION_OPEN,
-        .parse = hark_tcp_parse,
+        .parse = hark_inet_parse,
         .listen = listen_tcp,
         .close_listener = close_tcp_listener,
         .resolve = resolve_tcp,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "transport/tcp_address.h"
+#include "transport/inet_address.h"
 #include "transport/tcp_socket.h"
 
 static void free_addressesp(struct addrinfo **addresses)
@@ -35,26 +35,30 @@ static int set_up_listening(int fd, const struct addrinfo *address, bool is_v6_o
 /* Returns a listening descriptor. */
 static int listen_on(const struct addrinfo *info, const struct hark_address *address)
 {
-        union hark_tcp_name name = {0};
+        union hark_inet_name name = {0};
         hark_cleanup(hark_closep) int fd = -1;
         int r;
 
         memcpy(&name, info->ai_addr,
                info->ai_addrlen < sizeof(name) ? info->ai_addrlen : sizeof(name));
-        if (!address->is_open && !hark_tcp_is_loopback(&name))
-                return -EPERM;
+        r = hark_inet_check_exposure(address, &name);
+        if (r < 0)
+                return r;
         fd = hark_tcp_open(info->ai_family);
         if (fd < 0)
                 return fd;
-        r = set_up_listening(fd, info, !hark_tcp_is_any(address));
+        r = set_up_listening(fd, info, !hark_inet_is_any(address));
         return r < 0 ? r : HARK_TAKE_FD(fd);
 }
 
 static int listen_on_family(const struct hark_address *address, int family)
 {
         hark_cleanup(free_addressesp) struct addrinfo *addresses = NULL;
-        struct addrinfo hints = {.ai_family = family, .ai_flags = AI_PASSIVE};
-        int r = hark_tcp_resolve(address, hints, -ENOENT, &addresses);
+        struct addrinfo hints = {.ai_family = family,
+                                 .ai_socktype = SOCK_STREAM,
+                                 .ai_protocol = IPPROTO_TCP,
+                                 .ai_flags = AI_PASSIVE};
+        int r = hark_inet_resolve(address, hints, -ENOENT, &addresses);
 
         for (const struct addrinfo *info = addresses; info; info = info->ai_next) {
                 r = listen_on(info, address);
@@ -68,7 +72,7 @@ int hark_tcp_listen(const struct hark_address *address)
 {
         int fd;
 
-        if (!hark_tcp_is_any(address))
+        if (!hark_inet_is_any(address))
                 return listen_on_family(address, AF_UNSPEC);
         fd = listen_on_family(address, AF_INET6);
         if (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL || fd == -ENOENT)

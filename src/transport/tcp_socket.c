@@ -4,13 +4,14 @@
 
 #include "transport/tcp_socket.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/sockios.h> /* SIOCOUTQ */
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "transport/inet_address.h"
 
 #define KEEP_IDLE_S     30
 #define KEEP_INTERVAL_S 10
@@ -58,43 +59,9 @@ enum hark_tcp_health hark_tcp_look(int fd, unsigned silence_ms)
         return HARK_TCP_WAITING;
 }
 
-static void print_in6(const struct sockaddr_in6 *in6, char *text, size_t size)
-{
-        char host[INET6_ADDRSTRLEN] = "";
-        char zone[16] = "";
-
-        (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-        if (in6->sin6_scope_id != 0)
-                (void)snprintf(zone, sizeof(zone), "%%25%u", in6->sin6_scope_id); /* escaped % */
-        (void)snprintf(text, size, "[%s%s]:%u", host, zone, ntohs(in6->sin6_port));
-}
-
-void hark_tcp_print(const union hark_tcp_name *name, char *text, size_t size)
-{
-        char host[INET_ADDRSTRLEN] = "";
-
-        if (name->any.sa_family == AF_INET6) {
-                print_in6(&name->in6, text, size);
-                return;
-        }
-        (void)inet_ntop(AF_INET, &name->in.sin_addr, host, sizeof(host));
-        (void)snprintf(text, size, "%s:%u", host, ntohs(name->in.sin_port));
-}
-
-bool hark_tcp_is_loopback(const union hark_tcp_name *name)
-{
-        const struct in6_addr *in6 = &name->in6.sin6_addr;
-
-        if (name->any.sa_family == AF_INET)
-                return ntohl(name->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-        if (IN6_IS_ADDR_V4MAPPED(in6))
-                return in6->s6_addr[12] == IN_LOOPBACKNET;
-        return IN6_IS_ADDR_LOOPBACK(in6);
-}
-
 bool hark_tcp_is_own_peer(int fd)
 {
-        union hark_tcp_name own = {0}, peer = {0};
+        union hark_inet_name own = {0}, peer = {0};
         socklen_t own_size = sizeof(own), peer_size = sizeof(peer);
 
         return getsockname(fd, &own.any, &own_size) == 0 &&

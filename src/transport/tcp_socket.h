@@ -22,10 +22,7 @@
  * not. Nor does what the kernel does on its own, which takes a quarter of an hour.
  */
 
-#include <netinet/in.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <sys/socket.h>
 
 #define HARK_TCP_SILENCE_MS 60000
 #define HARK_TCP_LOOK_MS    15000
@@ -43,18 +40,6 @@ enum hark_tcp_health {
         HARK_TCP_SILENT   /* sent again, and not a sign of the other machine for silence_ms */
 };
 enum hark_tcp_health hark_tcp_look(int fd, unsigned silence_ms);
-
-/* An IPv4 or IPv6 socket address, for all functions of socket(7) that want one. */
-union hark_tcp_name {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-};
-
-/* Writes "127.0.0.1:80" or "[::1]:80" as an address has it; cut if it does not fit. */
-void hark_tcp_print(const union hark_tcp_name *name, char *text, size_t size);
-
-bool hark_tcp_is_loopback(const union hark_tcp_name *name);
 
 /* Whether the socket is connected to itself, as happens to who connects to a port of this machine
  * where nobody listens, and is given that very port as its own (RFC 9293, 3.5: simultaneous

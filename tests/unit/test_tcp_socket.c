@@ -3,7 +3,6 @@
 #include "fixture.h"
 
 #include <linux/filter.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 
 #include "port_kit.h"
 #include "transport/fd_port.h"
+#include "transport/inet_address.h"
 #include "transport/tcp_socket.h"
 
 static int socket_of(const struct kit_port *end)
@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(a_socket_that_is_connected_to_itself_is_known)
 {
-        union hark_tcp_name name = {
+        union hark_inet_name name = {
                 .in = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}}};
         hark_loop *loop = kit_new_loop();
         struct kit_port client = {0}, server = {0};
@@ -100,50 +100,6 @@ START_TEST(a_socket_that_is_connected_to_itself_is_known)
 }
 END_TEST
 
-START_TEST(loopback_is_known_in_all_its_forms)
-{
-        static const struct {
-                const char *host;
-                bool is_loopback;
-        } cases[] = {{"127.0.0.1", true},
-                     {"127.255.255.254", true},
-                     {"128.0.0.1", false},
-                     {"0.0.0.0", false},
-                     {"10.0.0.127", false},
-                     {"::1", true},
-                     {"::", false},
-                     {"::2", false},
-                     {"fe80::1", false},
-                     {"::ffff:127.0.0.2", true},
-                     {"::ffff:10.0.0.1", false}};
-
-        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-                struct addrinfo hints = {.ai_flags = AI_NUMERICHOST}, *info;
-                union hark_tcp_name name = {0};
-
-                ck_assert_int_eq(getaddrinfo(cases[i].host, "1", &hints, &info), 0);
-                memcpy(&name, info->ai_addr, info->ai_addrlen);
-                ck_assert_msg(hark_tcp_is_loopback(&name) == cases[i].is_loopback, "%s",
-                              cases[i].host);
-                freeaddrinfo(info);
-        }
-}
-END_TEST
-
-START_TEST(a_zone_is_printed_as_an_address_has_it)
-{
-        union hark_tcp_name name = {.in6 = {.sin6_family = AF_INET6,
-                                            .sin6_port = htons(80),
-                                            .sin6_scope_id = 7,
-                                            .sin6_addr = IN6ADDR_LOOPBACK_INIT}};
-        char text[64];
-
-        hark_tcp_print(&name, text, sizeof(text));
-        ck_assert_str_eq(text, "[::1%257]:80");
-}
-END_TEST
-
 FIXTURE_MAIN("tcp_socket", a_machine_that_is_lost_falls_silent,
              a_process_that_does_not_read_does_not_fall_silent,
-             a_socket_that_is_connected_to_itself_is_known, loopback_is_known_in_all_its_forms,
-             a_zone_is_printed_as_an_address_has_it)
+             a_socket_that_is_connected_to_itself_is_known)

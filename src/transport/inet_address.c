@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 
-/* See tcp_address.h. */
+/* See inet_address.h. */
 
-#include "transport/tcp_address.h"
+#include "transport/inet_address.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "transport/transport.h"
 
 #define HOST_SIZE_MAX 253 /* of a name, RFC 1035 */
 
@@ -95,8 +97,8 @@ static const char *find_port_colon(const char *body, size_t size)
         return bracket + 1 < body + size && bracket[1] == ':' ? bracket + 1 : NULL;
 }
 
-int hark_tcp_parse(struct hark_address *address, const char *body, size_t body_size, char *why,
-                   size_t why_size)
+int hark_inet_parse(struct hark_address *address, const char *body, size_t body_size, char *why,
+                    size_t why_size)
 {
         const char *colon = body_size > 0 ? find_port_colon(body, body_size) : NULL;
         bool is_bracketed;
@@ -105,7 +107,8 @@ int hark_tcp_parse(struct hark_address *address, const char *body, size_t body_s
 
         if (!colon)
                 return hark_address_complain(why, why_size,
-                                             "port: is missing; expected tcp:HOST:PORT");
+                                             "port: is missing; expected %s:HOST:PORT",
+                                             address->transport->public.scheme);
         size = (size_t)(colon - body);
         is_bracketed = size >= 2 && body[0] == '[' && body[size - 1] == ']';
         if (is_bracketed)
@@ -121,20 +124,18 @@ int hark_tcp_parse(struct hark_address *address, const char *body, size_t body_s
                           why_size);
 }
 
-bool hark_tcp_is_any(const struct hark_address *address)
+bool hark_inet_is_any(const struct hark_address *address)
 {
         return is_any(address->host);
 }
 
-int hark_tcp_resolve(const struct hark_address *address, struct addrinfo hints, int not_found,
-                     struct addrinfo **ret_addresses)
+int hark_inet_resolve(const struct hark_address *address, struct addrinfo hints, int not_found,
+                      struct addrinfo **ret_addresses)
 {
-        const char *host = hark_tcp_is_any(address) ? NULL : address->host;
+        const char *host = hark_inet_is_any(address) ? NULL : address->host;
         char port[8];
         int r;
 
-        hints.ai_socktype = SOCK_STREAM;
-        hints.ai_protocol = IPPROTO_TCP;
         hints.ai_flags |= AI_NUMERICSERV;
         if (host && is_numeric(host))
                 hints.ai_flags |= AI_NUMERICHOST;
@@ -143,4 +144,51 @@ int hark_tcp_resolve(const struct hark_address *address, struct addrinfo hints, 
         if (r == EAI_MEMORY)
                 return -ENOMEM;
         return r == 0 ? 0 : not_found;
+}
+
+static void print_in6(const struct sockaddr_in6 *in6, char *text, size_t size)
+{
+        char host[INET6_ADDRSTRLEN] = "";
+        char zone[16] = "";
+
+        (void)inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
+        if (in6->sin6_scope_id != 0)
+                (void)snprintf(zone, sizeof(zone), "%%25%u", in6->sin6_scope_id); /* escaped % */
+        (void)snprintf(text, size, "[%s%s]:%u", host, zone, ntohs(in6->sin6_port));
+}
+
+void hark_inet_print(const union hark_inet_name *name, char *text, size_t size)
+{
+        char host[INET_ADDRSTRLEN] = "";
+
+        if (name->any.sa_family == AF_INET6) {
+                print_in6(&name->in6, text, size);
+                return;
+        }
+        (void)inet_ntop(AF_INET, &name->in.sin_addr, host, sizeof(host));
+        (void)snprintf(text, size, "%s:%u", host, ntohs(name->in.sin_port));
+}
+
+bool hark_inet_is_loopback(const union hark_inet_name *name)
+{
+        const struct in6_addr *in6 = &name->in6.sin6_addr;
+
+        if (name->any.sa_family == AF_INET)
+                return ntohl(name->in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+        if (IN6_IS_ADDR_V4MAPPED(in6))
+                return in6->s6_addr[12] == IN_LOOPBACKNET;
+        return IN6_IS_ADDR_LOOPBACK(in6);
+}
+
+int hark_inet_check_exposure(const struct hark_address *address, const union hark_inet_name *name)
+{
+        return address->is_open || hark_inet_is_loopback(name) ? 0 : -EPERM;
+}
+
+void hark_inet_log_exposure(hark_loop *loop, const char *address)
+{
+        hark_log(hark_loop_log(loop), LOG_ERR,
+                 "%s reaches beyond this machine; if that is meant, add ?open, or first "
+                 "a rule that says what anyone may do",
+                 address);
 }
