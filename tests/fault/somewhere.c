@@ -50,17 +50,34 @@ static int serve(void *userdata)
         ck_assert_int_eq(hark_server_new(loop, NULL, &server), 0);
         ck_assert_int_eq(hark_server_handle(server, "echo", echo, NULL), 0);
         somewhere_listen(server);
-        ck_assert_int_eq(write(*ready, address, sizeof(address)), sizeof(address));
+        somewhere_say_ready(*ready);
         return hark_loop_run(loop);
 }
 
 pid_t somewhere_serve(void)
 {
+        return somewhere_start(serve);
+}
+
+void somewhere_on_signal(int signo, void *loop)
+{
+        (void)signo;
+        hark_loop_stop(loop);
+}
+
+void somewhere_say_ready(int ready_fd)
+{
+        ck_assert_int_eq(write(ready_fd, address, sizeof(address)), sizeof(address));
+        close(ready_fd);
+}
+
+pid_t somewhere_start(int (*run)(void *ready_fd))
+{
         int fds[2];
         pid_t pid;
 
         ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
-        pid = fixture_fork(serve, &fds[1]);
+        pid = fixture_fork(run, &fds[1]);
         close(fds[1]);
         ck_assert_int_eq(read(fds[0], address, sizeof(address)), sizeof(address));
         close(fds[0]);

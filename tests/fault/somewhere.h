@@ -38,8 +38,16 @@ const char *somewhere(void);
 /* Listens there. Fails the test if it cannot. */
 void somewhere_listen(hark_server *server);
 
-/* A process that serves there until it is killed, and answers `echo`; returns when it listens. */
+/* A process that runs this with the number of a descriptor; returns when it has said there that it
+ * is ready, behind somewhere_listen(). */
+pid_t somewhere_start(int (*run)(void *ready_fd));
+void somewhere_say_ready(int ready_fd);
+
+/* A process that serves there until it is killed, and answers `echo`. */
 pid_t somewhere_serve(void);
+
+/* Stops the loop: for hark_loop_add_signal(). */
+void somewhere_on_signal(int signo, void *loop);
 
 /* A number of an environment variable, or the usual one. */
 unsigned somewhere_number(const char *variable, unsigned usual);
