@@ -287,9 +287,10 @@ START_TEST(a_client_that_goes_away_ends_its_streams_once)
         rig_need_several_clients();
         rig_start(&rig, NULL);
         client = rig_connect(&rig, NULL);
-        stream_observe(&stream, client, "items", "1000000000 1000");
+        /* The other one's items show that this one's request has reached its handler, too. */
         stream_observe(&stopped, client, "items", "1000000000 1000");
         kit_assert_good(hark_pause(client, stopped.id, true));
+        stream_observe(&stream, client, "items", "1000000000 1000");
         kit_until(rig.loop, stream.n_items > 10);
         rig_drop(&rig, client);
         ck_assert_uint_eq(stream.end.n, 1);
