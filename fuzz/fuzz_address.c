@@ -78,7 +78,13 @@ static void add_unix(struct text *text, const struct hark_address *address)
                 add(text, "?mode=%o", address->mode);
                 separator = '&';
         }
-        add_uid(text, address, separator);
+        separator = add_uid(text, address, separator);
+        if (address->keeps) {
+                add(text, "%ckeep", separator);
+                separator = '&';
+        }
+        if (address->leaves)
+                add(text, "%cleave", separator);
 }
 
 static void add_inherited(struct text *text, const struct hark_address *address)
@@ -150,6 +156,7 @@ static void check_same(const struct hark_address *a, const struct hark_address *
         FUZZ_CHECK(a->read_fd == b->read_fd && a->write_fd == b->write_fd);
         FUZZ_CHECK(a->uid_rule == b->uid_rule && a->uid == b->uid);
         FUZZ_CHECK(a->has_mode == b->has_mode && a->mode == b->mode && a->is_open == b->is_open);
+        FUZZ_CHECK(a->keeps == b->keeps && a->leaves == b->leaves);
         check_same_text(a->path, b->path);
         check_same_text(a->host, b->host);
         FUZZ_CHECK(!a->argv == !b->argv);

@@ -37,6 +37,8 @@ enum hark_address_option {
         HARK_OPTION_UID = 1 << 0,
         HARK_OPTION_MODE = 1 << 1,
         HARK_OPTION_OPEN = 1 << 2,
+        HARK_OPTION_KEEP = 1 << 4,
+        HARK_OPTION_LEAVE = 1 << 5,
         HARK_OPTION_SPACES = 1 << 3 /* not written: spaces separate words of the body */
 };
 
@@ -55,6 +57,8 @@ struct hark_address {
         uid_t uid; /* HARK_UID_ONE */
         bool has_mode;
         mode_t mode;
+        bool keeps;          /* mq: the listener leaves its queue behind */
+        bool leaves;         /* mq: the client leaves what it sends in the queue */
         bool is_open;        /* tcp: may be reached from other machines */
         unsigned nth_socket; /* inherit: which of those it stands for */
 };

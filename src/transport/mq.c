@@ -23,6 +23,7 @@
 #include <sys/random.h>
 
 #include "base/cleanup.h"
+#include "transport/mq_left.h"
 #include "transport/mq_port.h"
 #include "transport/mq_server.h"
 #include "transport/users.h"
@@ -170,9 +171,22 @@ static void close_client(struct mq_port *port)
         free(client);
 }
 
+static int start_client(struct mq_port *port)
+{
+        struct mq_client *client = client_of(port);
+        hark_loop *loop = port->port.loop;
+        int r = hark_io_start(loop, &client->readable, client->own, EPOLLIN, on_readable);
+
+        if (r == 0)
+                r = hark_io_start(loop, &client->asking, client->port.out, EPOLLOUT, on_asking);
+        return r;
+}
+
 static const struct mq_port_ops client_ops = {
         .drain = drain_client,
+        .start = start_client,
         .receive = receive_client,
+        .send = hark_mq_port_send,
         .close = close_client,
 };
 
@@ -198,9 +212,12 @@ static int open_queues(struct mq_client *client, const struct hark_address *addr
 static int connect_mq(hark_loop *loop, const struct hark_address *address,
                       struct hark_port **ret_port)
 {
-        struct mq_client *client = calloc(1, sizeof(*client));
+        struct mq_client *client;
         int r;
 
+        if (address->leaves)
+                return hark_mq_leave(loop, address, ret_port);
+        client = calloc(1, sizeof(*client));
         if (!client)
                 return -ENOMEM;
         hark_mq_port_init(&client->port, &client_ops, loop);
@@ -214,16 +231,6 @@ static int connect_mq(hark_loop *loop, const struct hark_address *address,
         return 0;
 }
 
-static int start_client(struct mq_client *client)
-{
-        hark_loop *loop = client->port.port.loop;
-        int r = hark_io_start(loop, &client->readable, client->own, EPOLLIN, on_readable);
-
-        if (r == 0)
-                r = hark_io_start(loop, &client->asking, client->port.out, EPOLLOUT, on_asking);
-        return r;
-}
-
 /* --- both sides ------------------------------------------------------------------------------- */
 
 static struct mq_port *mq_port_of(struct hark_port *port)
@@ -235,7 +242,15 @@ static int start_mq(struct hark_port *base)
 {
         struct mq_port *port = mq_port_of(base);
 
-        return port->is_server ? hark_mq_server_start(port) : start_client(client_of(port));
+        return port->ops->start(port);
+}
+
+static ssize_t send_mq(struct hark_port *base, const struct hark_out_frame *frames,
+                       unsigned n_frames)
+{
+        struct mq_port *port = mq_port_of(base);
+
+        return port->ops->send(port, frames, n_frames);
 }
 
 static ssize_t receive_mq(struct hark_port *base, const struct iovec *iov, unsigned n_iov,
@@ -278,14 +293,14 @@ const struct hark_transport_ops hark_transport_mq = {
                    .max_frame = HARK_MQ_FRAME,
                    .peer_death = "at once; a close into a full queue within a second",
                    .credentials = "uid, gid, pid, pidfd"},
-        .options = HARK_OPTION_UID | HARK_OPTION_MODE,
+        .options = HARK_OPTION_UID | HARK_OPTION_MODE | HARK_OPTION_KEEP | HARK_OPTION_LEAVE,
         .parse = parse_mq,
         .listen = hark_mq_listen,
         .close_listener = hark_mq_close_listener,
         .connect = connect_mq,
         .start = start_mq,
         .receive = receive_mq,
-        .send = hark_mq_port_send,
+        .send = send_mq,
         .want = hark_mq_port_want,
         .identify = hark_mq_port_identify,
         .close = close_mq,

@@ -89,7 +89,7 @@ int hark_mq_port_say(struct mq_port *port, uint8_t kind, const void *bytes, size
                    kind == HARK_CHUNK_CLOSE ? 0 : PRIORITY_CONTROL);
 }
 
-static void copy_from(const struct hark_out_frame *frame, size_t offset, uint8_t *to, size_t size)
+void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to, size_t size)
 {
         for (unsigned i = 0; size > 0; i++) {
                 const struct iovec *piece = &frame->iov[i];
@@ -128,7 +128,7 @@ static ssize_t send_chunk(struct mq_port *port, const struct hark_out_frame *fra
         if (!has_window(port, size))
                 return -EAGAIN;
         hark_chunk_encode(&chunk, message);
-        copy_from(frame, offset, message + HARK_CHUNK_HEADER, size);
+        hark_mq_copy_frame(frame, offset, message + HARK_CHUNK_HEADER, size);
         r = put(port, message, HARK_CHUNK_HEADER + size,
                 port->has_begun ? frame->priority : PRIORITY_FIRST);
         if (r < 0)
@@ -155,10 +155,9 @@ static ssize_t send_frame(struct mq_port *port, const struct hark_out_frame *fra
         return (ssize_t)offset;
 }
 
-ssize_t hark_mq_port_send(struct hark_port *base, const struct hark_out_frame *frames,
+ssize_t hark_mq_port_send(struct mq_port *port, const struct hark_out_frame *frames,
                           unsigned n_frames)
 {
-        struct mq_port *port = mq_port_of(base);
         size_t sent = 0;
 
         for (unsigned i = 0; i < n_frames; i++) {
@@ -245,7 +244,7 @@ int hark_mq_port_watch(struct mq_port *port)
 
         if (r == 0 && port->peer.pidfd >= 0 && !is_us)
                 r = hark_io_start(loop, &port->death, port->peer.pidfd, EPOLLIN, on_death);
-        if (r == 0 && (port->peer.pidfd < 0 || is_us))
+        if (r == 0 && port->peer.uid != (uid_t)-1 && (port->peer.pidfd < 0 || is_us))
                 hark_timer_start(loop, &port->look, hark_now_ns() + LOOK_NS, on_look);
         return r;
 }
@@ -256,7 +255,7 @@ static bool has_something(const struct mq_port *port)
                port->wanted & HARK_PORT_READABLE;
 }
 
-static void on_again(struct hark_timer *timer)
+void hark_mq_port_on_again(struct hark_timer *timer)
 {
         hark_mq_port_tell(hark_container_of(timer, struct mq_port, again));
 }
@@ -283,7 +282,7 @@ void hark_mq_port_tell(struct mq_port *port)
                 return;
         port->is_gone = NULL;
         if (has_something(port) && !port->is_broken)
-                hark_timer_start(loop, &port->again, hark_now_ns(), on_again);
+                hark_timer_start(loop, &port->again, hark_now_ns(), hark_mq_port_on_again);
 }
 
 static void run_opening(struct hark_task *task)
@@ -376,12 +375,17 @@ void hark_mq_port_init(struct mq_port *port, const struct mq_port_ops *ops, hark
         hark_task_init(&port->opening, run_opening, NULL);
 }
 
-void hark_mq_port_set_out(struct mq_port *port, int out)
+void hark_mq_port_set_queue(struct mq_port *port, int out)
 {
         size_t message_size = smaller(hark_mq_message_size(out), HARK_MQ_SIZE_MAX);
 
         port->out = out;
         port->chunk_size = message_size - HARK_CHUNK_HEADER;
+}
+
+void hark_mq_port_set_out(struct mq_port *port, int out)
+{
+        hark_mq_port_set_queue(port, out);
         if (port->is_server)
                 hold(out);
         hark_reader_identify(out, &port->peer);

@@ -35,7 +35,10 @@ struct mq_port;
 struct mq_port_ops {
         /* Reads what lies in our queue, before a death is told. */
         void (*drain)(struct mq_port *port);
+        int (*start)(struct mq_port *port);
         ssize_t (*receive)(struct mq_port *port, const struct iovec *iov, unsigned n_iov);
+        ssize_t (*send)(struct mq_port *port, const struct hark_out_frame *frames,
+                        unsigned n_frames);
         void (*close)(struct mq_port *port);
 };
 
@@ -67,7 +70,10 @@ struct mq_port {
 
 void hark_mq_port_init(struct mq_port *port, const struct mq_port_ops *ops, hark_loop *loop);
 
-/* Gives it the other side's queue, and takes it over. Looks who that is. */
+/* Gives it the queue that it writes to, and takes it over. */
+void hark_mq_port_set_queue(struct mq_port *port, int out);
+
+/* The same of the other side's. Looks who that is. */
 void hark_mq_port_set_out(struct mq_port *port, int out);
 
 /* Begins to watch the other side, once it is known who that is. 0; -errno. */
@@ -86,6 +92,12 @@ ssize_t hark_mq_port_take(struct mq_port *port, const struct iovec *iov, unsigne
 /* Tells what can be done; as long as that is so, it is told again. The last thing that is done with
  * it, in the gathering phase. */
 void hark_mq_port_tell(struct mq_port *port);
+/* The same, of the timer `again`. */
+void hark_mq_port_on_again(struct hark_timer *timer);
+
+/* Copies so many bytes of a frame, from offset on. */
+void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to,
+                        size_t size);
 
 /* Tells HARK_PORT_BROKEN; the last thing that is done with it. */
 void hark_mq_port_break(struct mq_port *port, int error);
@@ -99,8 +111,8 @@ bool hark_mq_port_is_held(int own);
 /* Says the end to the other side, stops, and closes its queue; the memory is the caller's. */
 void hark_mq_port_done(struct mq_port *port);
 
-/* The operations of struct hark_transport_ops that are the same at both sides. */
-ssize_t hark_mq_port_send(struct hark_port *base, const struct hark_out_frame *frames,
+/* The operations of a connection that are the same at both sides. */
+ssize_t hark_mq_port_send(struct mq_port *port, const struct hark_out_frame *frames,
                           unsigned n_frames);
 void hark_mq_port_want(struct hark_port *base, unsigned events);
 void hark_mq_port_identify(struct hark_port *base, struct hark_credentials *credentials);

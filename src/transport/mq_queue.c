@@ -292,16 +292,27 @@ int hark_mq_make(hark_loop *loop, const char *name, uid_t writer, char ret_name[
         return r;
 }
 
-int hark_mq_open(const char *name, uid_t *ret_owner)
+int hark_mq_open_to_leave(const char *name, uid_t *ret_owner)
 {
         hark_cleanup(hark_closep) int fd = mq_open(name, O_WRONLY | FLAGS);
         struct stat status;
 
         if (fd < 0 || fstat(fd, &status) < 0)
                 return -errno;
+        *ret_owner = status.st_uid;
+        return HARK_TAKE_FD(fd);
+}
+
+int hark_mq_open(const char *name, uid_t *ret_owner)
+{
+        uid_t owner;
+        hark_cleanup(hark_closep) int fd = hark_mq_open_to_leave(name, &owner);
+
+        if (fd < 0)
+                return fd;
         if (!hark_reader_is_shown(fd))
                 return -ECONNREFUSED;
-        *ret_owner = status.st_uid;
+        *ret_owner = owner;
         return HARK_TAKE_FD(fd);
 }
 

@@ -50,6 +50,9 @@ bool hark_mq_is_client(const char *name, const char *client);
 /* Opens somebody's queue to write. Returns it; -ECONNREFUSED: nobody reads it; -ENOENT; -errno. */
 int hark_mq_open(const char *name, uid_t *ret_owner);
 
+/* The same, whether anybody reads it or not. */
+int hark_mq_open_to_leave(const char *name, uid_t *ret_owner);
+
 /* Bytes of a message in it. */
 size_t hark_mq_message_size(int fd);
 

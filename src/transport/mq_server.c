@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "transport/mq_left.h"
 #include "transport/users.h"
 
 #define READ_MAX 64 /* messages in one go: others get their turn */
@@ -28,6 +29,7 @@ struct mq_queue {
         uint8_t *buffer; /* for one message */
         size_t message_size;
         struct mq_listener *listener; /* NULL: it has gone */
+        struct mq_left *left;         /* who hands on what was left; NULL: there is nothing */
         struct hark_map connections;
         struct hark_list all;
         struct hark_list to_tell; /* for whom something has come */
@@ -39,6 +41,7 @@ struct mq_listener {
         struct hark_listener base; /* the first member */
         struct mq_queue *queue;
         struct hark_users users;
+        bool keeps_queue;
 };
 
 struct mq_connection {
@@ -98,13 +101,7 @@ static void close_connection(struct mq_port *port)
         free(connection);
 }
 
-static const struct mq_port_ops server_ops = {
-        .drain = drain,
-        .receive = hark_mq_port_take,
-        .close = close_connection,
-};
-
-int hark_mq_server_start(struct mq_port *port)
+static int start_server(struct mq_port *port)
 {
         int r = hark_mq_port_watch(port);
 
@@ -112,6 +109,14 @@ int hark_mq_server_start(struct mq_port *port)
                 hark_loop_queue_chore(port->port.loop, &port->opening);
         return r;
 }
+
+static const struct mq_port_ops server_ops = {
+        .drain = drain,
+        .start = start_server,
+        .receive = hark_mq_port_take,
+        .send = hark_mq_port_send,
+        .close = close_connection,
+};
 
 /* out is taken over, also when there is no memory (NULL). */
 static struct mq_connection *new_connection(struct mq_queue *queue, int out)
@@ -220,15 +225,33 @@ static void hand_over(struct mq_queue *queue, const struct hark_chunk *chunk, un
                 tell_later(connection_of(port));
 }
 
+/* What nobody is there to take when the server has stopped to listen is lost. */
+static void take_left(struct mq_queue *queue, const struct hark_chunk *chunk, uint8_t *bytes)
+{
+        struct mq_listener *listener = queue->listener;
+        bool is_new = !queue->left;
+
+        if (!listener)
+                return;
+        if (is_new && !hark_mq_left_new(listener->base.loop, &queue->left))
+                return;
+        if (!hark_mq_left_put(queue->left, bytes, chunk->size) && is_new)
+                hark_port_close(&queue->left->port.port);
+        else if (is_new)
+                listener->base.on_port(&listener->base, &queue->left->port.port);
+}
+
 static void take_message(struct mq_queue *queue, size_t size, unsigned priority)
 {
-        const uint8_t *bytes = queue->buffer + HARK_CHUNK_HEADER;
+        uint8_t *bytes = queue->buffer + HARK_CHUNK_HEADER;
         struct hark_chunk chunk;
 
         if (!hark_chunk_decode(queue->buffer, size, &chunk))
                 return;
         if (chunk.kind == HARK_CHUNK_OPEN)
                 take_opening(queue, &chunk, bytes);
+        else if (chunk.kind == HARK_CHUNK_LEFT)
+                take_left(queue, &chunk, bytes);
         else if (chunk.connection != 0)
                 hand_over(queue, &chunk, priority, bytes);
 }
@@ -283,9 +306,12 @@ static void on_readable(struct hark_io *io, uint32_t events)
 
         (void)events;
         queue->n_refs++;
-        while (n < READ_MAX && read_one(queue))
+        while (n < READ_MAX && !(queue->left && hark_mq_left_is_full(queue->left)) &&
+               read_one(queue))
                 n++;
         tell_all(queue);
+        if (queue->left)
+                hark_mq_port_tell(&queue->left->port);
         if (n >= HARK_MQ_FULL && !hark_timer_is_running(&queue->look) && queue->io.loop)
                 hark_timer_start(queue->io.loop, &queue->look, hark_now_ns() + LOOK_NS, on_look);
         unref_queue(queue);
@@ -299,7 +325,8 @@ void hark_mq_close_listener(struct hark_listener *base)
         struct mq_queue *queue = listener->queue;
 
         if (queue && queue->fd >= 0) {
-                (void)mq_unlink(queue->name);
+                if (!listener->keeps_queue)
+                        (void)mq_unlink(queue->name);
                 hark_mq_sweep(queue->name);
         }
         if (queue) {
@@ -352,6 +379,7 @@ int hark_mq_listen(hark_loop *loop, const struct hark_address *address,
         listener->base.loop = loop;
         listener->base.address = hark_address_bare_text(address);
         listener->users = hark_users(address);
+        listener->keeps_queue = address->keeps;
         listener->queue = new_queue(address->path);
         if (listener->base.address && listener->queue) {
                 listener->queue->listener = listener;

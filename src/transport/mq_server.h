@@ -23,7 +23,4 @@ int hark_mq_listen(hark_loop *loop, const struct hark_address *address,
                    struct hark_listener **ret_listener);
 void hark_mq_close_listener(struct hark_listener *base);
 
-/* The start of struct hark_transport_ops for a server's end. */
-int hark_mq_server_start(struct mq_port *port);
-
 #endif

@@ -68,20 +68,36 @@ static int parse_mode(struct hark_parser *parser, const char *value, size_t size
         return 0;
 }
 
-static int parse_open(struct hark_parser *parser, const char *value, size_t size)
+static int parse_flag(struct hark_parser *parser, const char *name, const char *value, size_t size,
+                      bool *ret_flag)
 {
         if (value)
                 return hark_address_complain(parser->why, parser->why_size,
-                                             "open: takes no value, but has '%.*s'",
+                                             "%s: takes no value, but has '%.*s'", name,
                                              hark_quoted(size), value);
-        parser->address->is_open = true;
+        *ret_flag = true;
         return 0;
 }
 
+static int parse_open(struct hark_parser *parser, const char *value, size_t size)
+{
+        return parse_flag(parser, "open", value, size, &parser->address->is_open);
+}
+
+static int parse_keep(struct hark_parser *parser, const char *value, size_t size)
+{
+        return parse_flag(parser, "keep", value, size, &parser->address->keeps);
+}
+
+static int parse_leave(struct hark_parser *parser, const char *value, size_t size)
+{
+        return parse_flag(parser, "leave", value, size, &parser->address->leaves);
+}
+
 static const struct option options[] = {
-        {"uid", HARK_OPTION_UID, parse_uid},
-        {"mode", HARK_OPTION_MODE, parse_mode},
-        {"open", HARK_OPTION_OPEN, parse_open},
+        {"uid", HARK_OPTION_UID, parse_uid},       {"mode", HARK_OPTION_MODE, parse_mode},
+        {"open", HARK_OPTION_OPEN, parse_open},    {"keep", HARK_OPTION_KEEP, parse_keep},
+        {"leave", HARK_OPTION_LEAVE, parse_leave},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))
