@@ -87,6 +87,7 @@ an_idempotent_call_is_asked_again_test() {
         cat asked >/dev/null
         kill -KILL "$pid"
         echo >hold
+        wait "$pid" || true # else the next may find that it still lives
         serve "unix:$PWD/x" --method 'slow=echo done'
         ended_with 0
         equals "$(<said)" done
