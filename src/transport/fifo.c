@@ -30,56 +30,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "transport/acceptor.h"
-#include "transport/fd_port.h"
-#include "transport/fifo_place.h"
-#include "transport/fifo_record.h"
-#include "transport/path.h"
+#include "transport/fifo_port.h"
 #include "transport/path_watch.h"
 #include "transport/reader_mark.h"
-#include "transport/retry.h"
 #include "transport/sigpipe.h"
 #include "transport/unix_place.h"
 
-#define COOKIE_SIZE 16
-
-/* How often a server that is asked for connections looks for what deaths have left. */
-#define SWEEP_NS (60 * 1000000000ull)
-
-/* What no frame begins with, the version, and the cookie. */
-struct welcome {
-        char magic[8];
-        uint8_t cookie[COOKIE_SIZE];
-};
-
-static const char welcome_magic[8] = "\xC4hark-w\1";
-
-struct fifo_port {
-        struct hark_fd_port base; /* the first member */
-        /* Until it is open: */
-        enum hark_fifo_side side; /* whose port it is; 0: it is open */
-        int directory;
-        char name[HARK_FIFO_NAME + 1];
-        struct hark_io answer; /* what is ours to read */
-        struct hark_io end;    /* shows when the other side goes */
-        uint8_t cookie[COOKIE_SIZE];
-        /* The client's: */
-        int rendezvous;
-        uid_t server;
-        struct hark_unix_name path;
-        struct hark_retry retry;
-};
-
-struct fifo_listener {
-        struct hark_acceptor acceptor; /* the first member */
-        struct hark_path path;
-        struct hark_users users;
-        int directory;
-        uint64_t swept_ns;
-        struct hark_fifo_records records;
-};
-
-static int write_whole(int fd, const void *bytes, size_t size)
+int hark_fifo_write(int fd, const void *bytes, size_t size)
 {
         struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = size};
         bool has_no_flag = false;
@@ -109,8 +66,7 @@ static struct fifo_port *fifo_port_of(struct hark_port *port)
         return hark_container_of(port, struct fifo_port, base.port);
 }
 
-/* directory is taken over, also when there is no memory (NULL). */
-static struct fifo_port *new_fifo_port(hark_loop *loop, enum hark_fifo_side side, int directory)
+struct fifo_port *hark_fifo_port_new(hark_loop *loop, enum hark_fifo_side side, int directory)
 {
         struct fifo_port *port = calloc(1, sizeof(*port));
 
@@ -147,7 +103,7 @@ static void stop_opening(struct fifo_port *port)
         port->side = 0;
 }
 
-static void close_fifo(struct hark_port *base)
+void hark_fifo_port_close(struct hark_port *base)
 {
         struct fifo_port *port = fifo_port_of(base);
 
@@ -216,7 +172,7 @@ static int ask(struct fifo_port *port)
         if (r < 0)
                 return r;
         hark_fifo_record_encode(port->name, record);
-        r = write_whole(port->rendezvous, record, sizeof(record));
+        r = hark_fifo_write(port->rendezvous, record, sizeof(record));
         return r == -EPIPE ? -ECONNREFUSED : r;
 }
 
@@ -237,27 +193,27 @@ static int open_answer(struct fifo_port *port)
 /* 1: the other side has said what it had to; 0: not yet; negative: no. */
 static int take_welcome(struct fifo_port *port)
 {
-        struct welcome welcome;
+        struct hark_fifo_welcome welcome;
         int r = read_whole(port->base.in.fd, &welcome, sizeof(welcome));
 
         if (r <= 0)
                 return r;
-        if (memcmp(welcome.magic, welcome_magic, sizeof(welcome_magic)) != 0)
+        if (memcmp(welcome.magic, HARK_FIFO_WELCOME, sizeof(welcome.magic)) != 0)
                 return -EPROTO;
         r = open_answer(port);
         if (r == 0)
-                r = write_whole(port->base.out.fd, welcome.cookie, COOKIE_SIZE);
+                r = hark_fifo_write(port->base.out.fd, welcome.cookie, HARK_FIFO_COOKIE);
         return r < 0 ? r : 1;
 }
 
 static int take_cookie(struct fifo_port *port)
 {
-        uint8_t cookie[COOKIE_SIZE];
+        uint8_t cookie[HARK_FIFO_COOKIE];
         int r = read_whole(port->base.in.fd, cookie, sizeof(cookie));
 
         if (r <= 0)
                 return r;
-        return memcmp(cookie, port->cookie, COOKIE_SIZE) == 0 ? 1 : -EPROTO;
+        return memcmp(cookie, port->cookie, HARK_FIFO_COOKIE) == 0 ? 1 : -EPROTO;
 }
 
 static void on_answer(struct hark_io *io, uint32_t events)
@@ -316,108 +272,18 @@ static int open_rendezvous(struct fifo_port *port, const struct hark_address *ad
 static int connect_fifo(hark_loop *loop, const struct hark_address *address,
                         struct hark_port **ret_port)
 {
-        struct fifo_port *port = new_fifo_port(loop, HARK_FIFO_OF_CLIENT, -1);
+        struct fifo_port *port = hark_fifo_port_new(loop, HARK_FIFO_OF_CLIENT, -1);
         int r;
 
         if (!port)
                 return -ENOMEM;
         r = open_rendezvous(port, address);
         if (r < 0) {
-                close_fifo(&port->base.port);
+                hark_fifo_port_close(&port->base.port);
                 return r;
         }
         *ret_port = &port->base.port;
         return 0;
-}
-
-/* --- the server's side ------------------------------------------------------------------------ */
-
-static int make_answer(struct fifo_port *port, uid_t client)
-{
-        struct welcome welcome;
-        char file[HARK_FIFO_FILE];
-        int r;
-
-        if (getrandom(port->cookie, COOKIE_SIZE, 0) != COOKIE_SIZE)
-                return -EIO;
-        hark_fifo_file(port->name, HARK_FIFO_OF_SERVER, file);
-        r = hark_fifo_make(port->directory, file, client);
-        if (r < 0)
-                return r;
-        port->base.in.fd = r;
-        memcpy(welcome.magic, welcome_magic, sizeof(welcome_magic));
-        memcpy(welcome.cookie, port->cookie, COOKIE_SIZE);
-        return write_whole(port->base.out.fd, &welcome, sizeof(welcome));
-}
-
-static int admit(struct fifo_listener *listener, struct fifo_port *port)
-{
-        char file[HARK_FIFO_FILE];
-        uid_t client;
-        int fd, r;
-
-        hark_fifo_file(port->name, HARK_FIFO_OF_CLIENT, file);
-        fd = hark_fifo_open(port->directory, file, &client);
-        if (fd < 0)
-                return fd;
-        port->base.out.fd = fd;
-        r = hark_users_check_client(&listener->acceptor.listener, &listener->users, true, client);
-        return r < 0 ? r : make_answer(port, client);
-}
-
-/* 0; -EAGAIN: there is none; -errno of read(2). */
-static int next_name(struct fifo_listener *listener, char *ret_name)
-{
-        while (!hark_fifo_records_take(&listener->records, ret_name)) {
-                size_t size;
-                uint8_t *room = hark_fifo_records_room(&listener->records, &size);
-                ssize_t n = read(listener->acceptor.io.fd, room, size);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0)
-                        listener->records.end += (size_t)n;
-        }
-        return 0;
-}
-
-static void sweep_now_and_then(struct fifo_listener *listener)
-{
-        uint64_t now_ns = hark_now_ns();
-
-        if (now_ns - listener->swept_ns < SWEEP_NS)
-                return;
-        listener->swept_ns = now_ns;
-        hark_fifo_sweep(listener->directory, false);
-}
-
-static bool is_shortage(int error)
-{
-        return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOSPC;
-}
-
-static int take(struct hark_acceptor *acceptor, struct hark_port **ret_port)
-{
-        struct fifo_listener *listener =
-                hark_container_of(acceptor, struct fifo_listener, acceptor);
-        char name[HARK_FIFO_NAME + 1];
-        struct fifo_port *port;
-        int r = next_name(listener, name);
-
-        if (r < 0)
-                return r;
-        sweep_now_and_then(listener);
-        port = new_fifo_port(acceptor->listener.loop, HARK_FIFO_OF_SERVER,
-                             fcntl(listener->directory, F_DUPFD_CLOEXEC, 0));
-        if (!port)
-                return -ENOMEM;
-        memcpy(port->name, name, sizeof(name));
-        r = port->directory < 0 ? -EMFILE : admit(listener, port);
-        if (r == 0)
-                *ret_port = &port->base.port;
-        else
-                close_fifo(&port->base.port);
-        return r == 0 || r == -EPERM || is_shortage(r) ? r : -ECONNABORTED;
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -459,77 +325,6 @@ static int parse_fifo(struct hark_address *address, const char *body, size_t bod
         return hark_unix_parse(address, body, body_size, why, why_size);
 }
 
-/* --- listeners -------------------------------------------------------------------------------- */
-
-static void close_fifo_listener(struct hark_listener *base)
-{
-        struct fifo_listener *listener =
-                hark_container_of(base, struct fifo_listener, acceptor.listener);
-
-        if (listener->directory >= 0)
-                hark_fifo_leave_directory(listener->path.directory, listener->path.name,
-                                          listener->directory);
-        hark_close(listener->directory);
-        if (listener->path.name)
-                hark_path_leave(&listener->path);
-        hark_acceptor_stop(&listener->acceptor);
-        free(base->address);
-        free(listener);
-}
-
-static void log_foreign_directory(hark_loop *loop, const struct hark_address *address)
-{
-        hark_log(
-                hark_loop_log(loop), LOG_ERR,
-                "%s.d is no directory of this user, where the FIFOs of connections lie; remove it, "
-                "or serve another path",
-                address->path);
-}
-
-static int start_fifo_listener(struct fifo_listener *listener, hark_loop *loop,
-                               const struct hark_address *address)
-{
-        int mode = address->has_mode ? (int)address->mode : 0600;
-        int fd, r = hark_path_take(address->path, S_IFIFO, mode, &listener->path, &fd);
-
-        if (r < 0)
-                return r;
-        r = hark_fifo_take_directory(listener->path.directory, listener->path.name, mode & 022);
-        if (r == -EPERM)
-                log_foreign_directory(loop, address);
-        if (r >= 0) {
-                listener->directory = r;
-                listener->swept_ns = hark_now_ns();
-                r = hark_acceptor_start_taking(&listener->acceptor, loop, fd, take);
-        }
-        if (r < 0)
-                hark_close(fd);
-        return r;
-}
-
-static int listen_fifo(hark_loop *loop, const struct hark_address *address,
-                       struct hark_listener **ret_listener)
-{
-        struct fifo_listener *listener = calloc(1, sizeof(*listener));
-        struct hark_listener *base;
-        int r = -ENOMEM;
-
-        if (!listener)
-                return r;
-        base = &listener->acceptor.listener;
-        base->transport = &hark_transport_fifo;
-        base->address = hark_address_bare_text(address);
-        listener->users = hark_users(address);
-        listener->directory = -1;
-        if (base->address)
-                r = start_fifo_listener(listener, loop, address);
-        if (r < 0)
-                close_fifo_listener(base);
-        else
-                *ret_listener = base;
-        return r;
-}
-
 const struct hark_transport_ops hark_transport_fifo = {
         .public = {.scheme = "fifo",
                    .syntax = "fifo:/path",
@@ -539,8 +334,8 @@ const struct hark_transport_ops hark_transport_fifo = {
                    .credentials = "uid, gid, pid, pidfd"},
         .options = HARK_OPTION_UID | HARK_OPTION_MODE,
         .parse = parse_fifo,
-        .listen = listen_fifo,
-        .close_listener = close_fifo_listener,
+        .listen = hark_fifo_listen,
+        .close_listener = hark_fifo_close_listener,
         .connect = connect_fifo,
         .watch = watch_fifo,
         .unwatch = hark_path_unwatch,
@@ -549,5 +344,5 @@ const struct hark_transport_ops hark_transport_fifo = {
         .send = hark_fd_port_send,
         .want = hark_fd_port_want,
         .identify = identify_fifo,
-        .close = close_fifo,
+        .close = hark_fifo_port_close,
 };
