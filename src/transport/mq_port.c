@@ -267,8 +267,8 @@ void hark_mq_port_tell(struct mq_port *port)
         hark_loop *loop = port->port.loop;
         bool is_gone = false;
 
-        if (port->is_broken)
-                return;
+        if (port->is_broken || !port->port.on_event)
+                return; /* or not started yet: then its opening tells */
         if (!port->port.is_open) {
                 port->port.is_open = true;
                 hark_task_cancel(&port->opening);
@@ -301,7 +301,7 @@ static void stop(struct mq_port *port)
 
 void hark_mq_port_break(struct mq_port *port, int error)
 {
-        if (port->is_broken)
+        if (port->is_broken || !port->port.on_event)
                 return;
         port->is_broken = true;
         stop(port);

@@ -273,7 +273,7 @@ static int try_to_make(const char *name, mode_t mode)
 
 int hark_mq_make(hark_loop *loop, const char *name, uid_t writer, char ret_name[HARK_MQ_NAME])
 {
-        mode_t mode = writer == geteuid() || writer == 0 ? 0600 : 0602;
+        mode_t mode = writer == geteuid() || writer == 0 ? 0600 : 0622;
         int r = -EEXIST;
 
         for (unsigned i = 0; i < HARK_MQ_CLIENTS && r == -EEXIST; i++) {

@@ -293,6 +293,19 @@ START_TEST(what_is_no_record_is_passed_over)
 }
 END_TEST
 
+START_TEST(a_record_of_which_a_byte_was_changed_is_none)
+{
+        for (size_t i = 0; i < HARK_FIFO_RECORD; i++) {
+                struct hark_fifo_records records = {.end = HARK_FIFO_RECORD};
+                char name[HARK_FIFO_NAME + 1];
+
+                hark_fifo_record_encode(NAME, records.bytes);
+                records.bytes[i] ^= 1;
+                ck_assert(!hark_fifo_records_take(&records, name));
+        }
+}
+END_TEST
+
 START_TEST(a_record_is_read_back_however_it_is_cut)
 {
         uint8_t bytes[3 + 2 * HARK_FIFO_RECORD] = "\xC4h";
@@ -482,6 +495,6 @@ FIXTURE_MAIN("fifo", what_is_open_has_no_name_any_more, nobody_there_is_told_at_
              a_client_that_goes_with_the_welcome_leaves_nothing,
              who_does_not_know_the_cookie_does_not_get_in,
              a_client_that_is_let_go_of_half_way_leaves_nothing, what_is_no_record_is_passed_over,
-             a_record_is_read_back_however_it_is_cut, a_stranger_sees_nothing_and_gets_nowhere,
-             a_stranger_is_let_in_where_the_mode_says_so,
+             a_record_of_which_a_byte_was_changed_is_none, a_record_is_read_back_however_it_is_cut,
+             a_stranger_sees_nothing_and_gets_nowhere, a_stranger_is_let_in_where_the_mode_says_so,
              a_link_in_place_of_a_fifo_is_not_written_to, a_directory_of_a_stranger_is_not_used)

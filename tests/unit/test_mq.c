@@ -179,7 +179,7 @@ static void leave_client_queue(const char *queue)
         struct mq_attr attributes = {.mq_maxmsg = 2, .mq_msgsize = 256};
         mqd_t fd = mq_open(queue, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600, &attributes);
 
-        ck_assert_int_ge(fd, 0);
+        ck_assert_msg(fd >= 0, "%s: %m", queue);
         close(fd);
 }
 
@@ -382,8 +382,7 @@ static void write_chunk(const char *queue, uint8_t kind, uint64_t connection)
         uint8_t message[HARK_CHUNK_HEADER + 64] = {0};
         mqd_t fd = mq_open(queue, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
-        if (fd < 0)
-                return;
+        ck_assert_msg(fd >= 0, "%s: %m", queue);
         hark_chunk_encode(&chunk, message);
         ck_assert_int_eq(mq_send(fd, (char *)message, sizeof(message), 7), 0);
         close(fd);
@@ -417,12 +416,48 @@ START_TEST(a_stranger_can_neither_read_nor_speak_for_another)
         server_open(&server, "?mode=0622");
         join(&server, &client, &end);
         fd = mq_open(name(".r0"), O_RDONLY | O_CLOEXEC);
-        ck_assert_int_eq(fchmod(fd, 0602), 0); /* as it is where the server is another user */
+        ck_assert_int_eq(fchmod(fd, 0622), 0); /* as it is where the server is another user */
         close(fd);
         ck_assert_int_eq(fixture_wait_exit(fixture_fork(intrude, NULL)), 0);
         talk(&server, &client, &end);
         ck_assert_uint_eq(client.n_broken + end.n_broken, 0);
         kit_close(&client);
+        kit_close(&end);
+        server_close(&server);
+}
+END_TEST
+
+/* Of another user, who is in the same group, as many are. */
+static int connect_to_stranger(void *userdata)
+{
+        struct fixture_gate *gate = userdata;
+        struct kit_port client = {0};
+        hark_loop *loop = kit_new_loop();
+
+        fixture_gate_wait(gate);
+        ck_assert_int_eq(setresuid(STRANGER + 1, STRANGER + 1, STRANGER + 1), 0);
+        kit_connect(loop, address("?uid=any"), &client);
+        kit_wait(loop, &client.n_opened, 1);
+        kit_close(&client);
+        hark_loop_unref(loop);
+        return 0;
+}
+
+START_TEST(a_client_and_a_server_of_two_users_meet)
+{
+        struct fixture_gate gate = fixture_gate_new();
+        struct kit_port end = {0};
+        struct server server;
+        pid_t pid;
+
+        need_root();
+        pid = fixture_fork(connect_to_stranger, &gate);
+        become_stranger();
+        server_open(&server, "?mode=0622");
+        fixture_gate_open(&gate);
+        kit_accept(server.loop, &server.listener, &end);
+        kit_wait(server.loop, &end.n_readable, 1); /* the end */
+        ck_assert_int_eq(fixture_wait_exit(pid), 0);
         kit_close(&end);
         server_close(&server);
 }
@@ -456,6 +491,8 @@ START_TEST(a_queue_that_a_stranger_has_made_is_neither_served_nor_trusted)
         ck_assert_int_eq(kit_try_listen(loop, address(""), &listener), -EADDRINUSE);
         ck_assert_int_eq(kill(pid, SIGKILL), 0);
         ck_assert_int_eq(fixture_wait_exit(pid), 128 + SIGKILL);
+        /* Nor when it is stale. */
+        ck_assert_int_eq(kit_try_listen(loop, address(""), &listener), -EADDRINUSE);
         ck_assert_int_eq(mq_unlink(name("")), 0);
         hark_loop_unref(loop);
 }
@@ -468,4 +505,5 @@ FIXTURE_MAIN("mq", queues_go_with_who_reads_them, nobody_there_is_told_at_once,
              what_is_not_taken_holds_up_its_sender_only, a_limit_that_is_in_the_way_is_named,
              a_queue_is_as_large_as_the_limit_allows,
              a_stranger_can_neither_read_nor_speak_for_another,
+             a_client_and_a_server_of_two_users_meet,
              a_queue_that_a_stranger_has_made_is_neither_served_nor_trusted)
