@@ -285,8 +285,8 @@ static void identify_dgram(struct hark_port *base, struct hark_credentials *cred
 
 /* --- listeners -------------------------------------------------------------------------------- */
 
-static struct dgram_port *welcome(struct hark_acceptor *acceptor, struct hark_dgram_ends *ends,
-                                  struct hark_sender *client)
+static struct dgram_port *new_served_port(struct hark_acceptor *acceptor,
+                                          struct hark_dgram_ends *ends, struct hark_sender *client)
 {
         struct dgram_port *port = new_dgram_port(acceptor->listener.loop, ends);
 
@@ -317,7 +317,7 @@ static int take(struct hark_acceptor *acceptor, struct hark_port **ret_port)
                 hark_close(client.pidfd);
                 return r;
         }
-        port = welcome(acceptor, &ends, &client);
+        port = new_served_port(acceptor, &ends, &client);
         if (!port)
                 return -ENOMEM;
         *ret_port = &port->base.port;

@@ -216,10 +216,15 @@ static int take_cookie(struct fifo_port *port)
         return memcmp(cookie, port->cookie, HARK_FIFO_COOKIE) == 0 ? 1 : -EPROTO;
 }
 
+static int take_answer(struct fifo_port *port)
+{
+        return port->side == HARK_FIFO_OF_CLIENT ? take_welcome(port) : take_cookie(port);
+}
+
 static void on_answer(struct hark_io *io, uint32_t events)
 {
         struct fifo_port *port = hark_container_of(io, struct fifo_port, answer);
-        int r = port->side == HARK_FIFO_OF_CLIENT ? take_welcome(port) : take_cookie(port);
+        int r = take_answer(port);
 
         (void)events;
         if (r < 0)
@@ -229,13 +234,17 @@ static void on_answer(struct hark_io *io, uint32_t events)
 }
 
 /* What it may have said before it went: the server that welcomes and goes at once, the client that
- * asks and goes. */
+ * asks and goes. What has not come by now never will. */
 static void on_end(struct hark_io *io, uint32_t events)
 {
         struct fifo_port *port = hark_container_of(io, struct fifo_port, end);
+        int r = port->base.in.fd < 0 ? 0 : take_answer(port);
 
-        hark_io_stop(io);
-        on_answer(&port->answer, events);
+        (void)events;
+        if (r > 0)
+                go_on(port);
+        else
+                break_off(port, r < 0 ? r : -ECONNRESET);
 }
 
 static void on_retry(struct hark_timer *timer)

@@ -5,7 +5,6 @@
 #include "transport/mq_left.h"
 
 #include <errno.h>
-#include <mqueue.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +20,6 @@
 
 /* What the name and extensions of what is left may take of a message. */
 #define PREFIX_MAX 512
-
-static void tell(struct mq_port *port)
-{
-        if (!port->is_broken)
-                hark_timer_start(port->port.loop, &port->again, hark_now_ns(),
-                                 hark_mq_port_on_again);
-}
 
 static void drain_nothing(struct mq_port *port)
 {
@@ -65,8 +57,7 @@ static int put_left(struct mq_port *port, const uint8_t *frame, size_t size, uns
 
         hark_chunk_encode(&chunk, message);
         memcpy(message + HARK_CHUNK_HEADER, frame, size);
-        return mq_send(port->out, (char *)message, HARK_CHUNK_HEADER + size, priority) < 0 ? -errno
-                                                                                           : 0;
+        return hark_mq_put(port->out, message, HARK_CHUNK_HEADER + size, priority);
 }
 
 /* One frame. 0; -EAGAIN: the queue is full; -errno. */
@@ -112,13 +103,13 @@ static ssize_t send_left(struct mq_port *port, const struct hark_out_frame *fram
                 sent += frames[i].size;
         }
         if (hark_inbox_has_frame(&port->inbox))
-                tell(port);
+                hark_mq_port_tell_soon(port);
         return (ssize_t)sent;
 }
 
 static int start_leaving(struct mq_port *port)
 {
-        int r = hark_mq_port_watch(port);
+        int r = hark_mq_port_watch_queue(port);
 
         if (r == 0)
                 hark_loop_queue_chore(port->port.loop, &port->opening);
@@ -190,7 +181,7 @@ static ssize_t send_to_left(struct mq_port *port, const struct hark_out_frame *f
         for (unsigned i = 0; i < n_frames; i++)
                 sent += frames[i].size;
         port->is_ended = true;
-        tell(port);
+        hark_mq_port_tell_soon(port);
         return (ssize_t)sent;
 }
 
@@ -204,7 +195,8 @@ static void close_left(struct mq_port *port)
 {
         struct mq_left *left = left_of(port);
 
-        *left->taker = NULL;
+        if (left->taker)
+                *left->taker = NULL;
         hark_mq_port_done(port);
         free(left);
 }

@@ -17,7 +17,8 @@
 /* As connect of struct hark_transport_ops. */
 int hark_mq_leave(hark_loop *loop, const struct hark_address *address, struct hark_port **ret_port);
 
-/* What came with nobody's connection, for a server; *taker is NULL, or is told of its end. */
+/* What came with nobody's connection, for a server. *taker points to it, and is cleared when it is
+ * closed; whoever goes before sets taker to NULL. */
 struct mq_left {
         struct mq_port port; /* the first member */
         struct mq_left **taker;

@@ -63,12 +63,12 @@ bool hark_mq_port_is_alone(const struct mq_port *port)
 
 /* --- sending ---------------------------------------------------------------------------------- */
 
-static int put(const struct mq_port *port, const void *message, size_t size, unsigned priority)
+int hark_mq_put(int queue, const uint8_t *message, size_t size, unsigned priority)
 {
         int r;
 
         do {
-                r = mq_send(port->out, message, size, priority);
+                r = mq_send(queue, (const char *)message, size, priority);
         } while (r < 0 && errno == EINTR);
         return r < 0 ? -errno : 0;
 }
@@ -85,8 +85,8 @@ int hark_mq_port_say(struct mq_port *port, uint8_t kind, const void *bytes, size
         hark_chunk_encode(&chunk, message);
         if (size > 0)
                 memcpy(message + HARK_CHUNK_HEADER, bytes, size);
-        return put(port, message, HARK_CHUNK_HEADER + size,
-                   kind == HARK_CHUNK_CLOSE ? 0 : PRIORITY_CONTROL);
+        return hark_mq_put(port->out, message, HARK_CHUNK_HEADER + size,
+                           kind == HARK_CHUNK_CLOSE ? 0 : PRIORITY_CONTROL);
 }
 
 void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to, size_t size)
@@ -129,8 +129,8 @@ static ssize_t send_chunk(struct mq_port *port, const struct hark_out_frame *fra
                 return -EAGAIN;
         hark_chunk_encode(&chunk, message);
         hark_mq_copy_frame(frame, offset, message + HARK_CHUNK_HEADER, size);
-        r = put(port, message, HARK_CHUNK_HEADER + size,
-                port->has_begun ? frame->priority : PRIORITY_FIRST);
+        r = hark_mq_put(port->out, message, HARK_CHUNK_HEADER + size,
+                        port->has_begun ? frame->priority : PRIORITY_FIRST);
         if (r < 0)
                 return r;
         port->n_sent += (uint32_t)size;
@@ -214,37 +214,52 @@ void hark_mq_port_want(struct hark_port *base, unsigned events)
         update(port);
 }
 
+/* What it has sent before is read first, which may be its end already. */
+static void tell_death(struct mq_port *port)
+{
+        bool is_gone = false;
+
+        port->is_gone = &is_gone;
+        port->ops->drain(port);
+        if (is_gone)
+                return;
+        port->is_gone = NULL;
+        hark_mq_port_break(port, -ECONNRESET);
+}
+
 static void on_death(struct hark_io *io, uint32_t events)
 {
         struct mq_port *port = hark_container_of(io, struct mq_port, death);
 
         (void)events;
         hark_io_stop(io);
-        port->ops->drain(port);
-        hark_mq_port_break(port, -ECONNRESET);
+        tell_death(port);
 }
 
 static void on_look(struct hark_timer *timer)
 {
         struct mq_port *port = hark_container_of(timer, struct mq_port, look);
 
-        if (!hark_mq_port_is_alone(port)) {
+        if (hark_mq_port_is_alone(port))
+                tell_death(port);
+        else
                 hark_timer_start(port->port.loop, timer, hark_now_ns() + LOOK_NS, on_look);
-                return;
-        }
-        port->ops->drain(port);
-        hark_mq_port_break(port, -ECONNRESET);
+}
+
+int hark_mq_port_watch_queue(struct mq_port *port)
+{
+        return hark_io_start(port->port.loop, &port->writable, port->out, 0, on_writable);
 }
 
 int hark_mq_port_watch(struct mq_port *port)
 {
         hark_loop *loop = port->port.loop;
         bool is_us = port->peer.pid == getpid();
-        int r = hark_io_start(loop, &port->writable, port->out, 0, on_writable);
+        int r = hark_mq_port_watch_queue(port);
 
         if (r == 0 && port->peer.pidfd >= 0 && !is_us)
                 r = hark_io_start(loop, &port->death, port->peer.pidfd, EPOLLIN, on_death);
-        if (r == 0 && port->peer.uid != (uid_t)-1 && (port->peer.pidfd < 0 || is_us))
+        if (r == 0 && (port->peer.pidfd < 0 || is_us))
                 hark_timer_start(loop, &port->look, hark_now_ns() + LOOK_NS, on_look);
         return r;
 }
@@ -255,16 +270,21 @@ static bool has_something(const struct mq_port *port)
                port->wanted & HARK_PORT_READABLE;
 }
 
-void hark_mq_port_on_again(struct hark_timer *timer)
+static void on_again(struct hark_timer *timer)
 {
         hark_mq_port_tell(hark_container_of(timer, struct mq_port, again));
+}
+
+void hark_mq_port_tell_soon(struct mq_port *port)
+{
+        if (!port->is_broken)
+                hark_timer_start(port->port.loop, &port->again, hark_now_ns(), on_again);
 }
 
 /* epoll tells it again and again, and so must we. */
 void hark_mq_port_tell(struct mq_port *port)
 {
         unsigned events = has_something(port) ? HARK_PORT_READABLE : 0;
-        hark_loop *loop = port->port.loop;
         bool is_gone = false;
 
         if (port->is_broken || !port->port.on_event)
@@ -281,8 +301,8 @@ void hark_mq_port_tell(struct mq_port *port)
         if (is_gone)
                 return;
         port->is_gone = NULL;
-        if (has_something(port) && !port->is_broken)
-                hark_timer_start(loop, &port->again, hark_now_ns(), hark_mq_port_on_again);
+        if (has_something(port))
+                hark_mq_port_tell_soon(port);
 }
 
 static void run_opening(struct hark_task *task)

@@ -62,9 +62,9 @@ struct mq_port {
         struct hark_io writable;      /* out */
         struct hark_io death;         /* the pidfd */
         struct hark_timer look;
-        struct hark_timer again;  /* what has been told, and is still so */
-        struct hark_task opening; /* of a server's end, which is open at once */
-        bool *is_gone;            /* of the telling that is going on, which may close it; or NULL */
+        struct hark_timer again;   /* what has been told, and is still so */
+        struct hark_task opening;  /* of a server's end, which is open at once */
+        bool *is_gone;             /* of what is going on with it, which may close it; or NULL */
         struct hark_map_node node; /* of the server's connections */
 };
 
@@ -76,8 +76,14 @@ void hark_mq_port_set_queue(struct mq_port *port, int out);
 /* The same of the other side's. Looks who that is. */
 void hark_mq_port_set_out(struct mq_port *port, int out);
 
-/* Begins to watch the other side, once it is known who that is. 0; -errno. */
+/* Begins to watch for room in the queue that it writes to. 0; -errno. */
+int hark_mq_port_watch_queue(struct mq_port *port);
+
+/* And for the end of the other side, once it is known who that is. 0; -errno. */
 int hark_mq_port_watch(struct mq_port *port);
+
+/* mq_send(3), however signals come. 0; -EAGAIN; -errno. */
+int hark_mq_put(int queue, const uint8_t *message, size_t size, unsigned priority);
 
 /* Sends a chunk without a frame. 0; -EAGAIN; -errno of mq_send(3). */
 int hark_mq_port_say(struct mq_port *port, uint8_t kind, const void *bytes, size_t size);
@@ -92,8 +98,9 @@ ssize_t hark_mq_port_take(struct mq_port *port, const struct iovec *iov, unsigne
 /* Tells what can be done; as long as that is so, it is told again. The last thing that is done with
  * it, in the gathering phase. */
 void hark_mq_port_tell(struct mq_port *port);
-/* The same, of the timer `again`. */
-void hark_mq_port_on_again(struct hark_timer *timer);
+
+/* The same, when the loop gathers next. */
+void hark_mq_port_tell_soon(struct mq_port *port);
 
 /* Copies so many bytes of a frame, from offset on. */
 void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to,

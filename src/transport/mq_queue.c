@@ -285,8 +285,11 @@ int hark_mq_make(hark_loop *loop, const char *name, uid_t writer, char ret_name[
                         break;
                 unlink_dead(ret_name, false); /* for the next that comes */
         }
-        if (r == -EEXIST)
-                r = -EMFILE;
+        if (r == -EEXIST) {
+                hark_log(hark_loop_log(loop), LOG_ERR, "mq:%s has as many clients as it may: %d",
+                         name, HARK_MQ_CLIENTS);
+                return -EMFILE;
+        }
         if (r < 0)
                 log_limit(loop, ret_name, r);
         return r;

@@ -56,6 +56,8 @@ static void unref_queue(struct mq_queue *queue)
 {
         if (--queue->n_refs > 0)
                 return;
+        if (queue->left)
+                queue->left->taker = NULL;
         hark_io_stop(&queue->io);
         hark_timer_stop(&queue->look);
         hark_close(queue->fd);
@@ -268,6 +270,19 @@ static bool read_one(struct mq_queue *queue)
         return true;
 }
 
+/* Not now: whoever has the queue read goes on with one of them. */
+static void tell_all_soon(struct mq_queue *queue)
+{
+        struct hark_list *link;
+
+        while ((link = hark_list_first(&queue->to_tell))) {
+                hark_list_remove(link);
+                hark_mq_port_tell_soon(&hark_container_of(link, struct mq_connection, told)->port);
+        }
+        if (queue->left)
+                hark_mq_port_tell_soon(&queue->left->port);
+}
+
 /* All that lies there now, and so all that one who has died has sent. */
 static void drain_queue(struct mq_queue *queue)
 {
@@ -277,6 +292,7 @@ static void drain_queue(struct mq_queue *queue)
         queue->n_refs++;
         while (n-- > 0 && read_one(queue))
                 ;
+        tell_all_soon(queue);
         unref_queue(queue);
 }
 

@@ -271,6 +271,51 @@ START_TEST(a_client_that_is_let_go_of_half_way_leaves_nothing)
 }
 END_TEST
 
+/* Before the client could even ask: there is no directory. */
+START_TEST(a_server_that_goes_while_a_client_waits_for_its_directory_is_missed)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0};
+        int fd;
+
+        ck_assert_int_eq(mkfifo(fixture_path("s"), 0600), 0);
+        fd = open(fixture_path("s"), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        kit_connect(loop, address(""), &client);
+        close(fd);
+        kit_wait(loop, &client.n_broken, 1);
+        ck_assert_int_eq(client.port->error, -ECONNRESET);
+        kit_close(&client);
+        unlink(fixture_path("s"));
+        hark_loop_unref(loop);
+}
+END_TEST
+
+/* It has taken the record, or not, and goes. */
+START_TEST(a_server_that_goes_without_an_answer_is_missed_at_once)
+{
+        hark_loop *loop = kit_new_loop();
+        struct kit_port client = {0};
+        uint8_t record[HARK_FIFO_RECORD];
+        char directory[200];
+        int fd;
+
+        (void)snprintf(directory, sizeof(directory), "%s.d", fixture_path("s"));
+        ck_assert_int_eq(mkdir(directory, 0700), 0);
+        ck_assert_int_eq(mkfifo(fixture_path("s"), 0600), 0);
+        fd = open(fixture_path("s"), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        kit_connect(loop, address(""), &client);
+        while (read(fd, record, sizeof(record)) != sizeof(record))
+                ck_assert_int_eq(hark_loop_process(loop, 0), 0);
+        close(fd);
+        kit_wait(loop, &client.n_broken, 1);
+        ck_assert_int_eq(client.port->error, -ECONNRESET);
+        kit_close(&client);
+        ck_assert_int_eq(rmdir(directory), 0); /* it has taken its own away */
+        unlink(fixture_path("s"));
+        hark_loop_unref(loop);
+}
+END_TEST
+
 /* --- what is no record ------------------------------------------------------------------------ */
 
 START_TEST(what_is_no_record_is_passed_over)
@@ -494,7 +539,10 @@ FIXTURE_MAIN("fifo", what_is_open_has_no_name_any_more, nobody_there_is_told_at_
              a_client_that_goes_before_it_is_answered_leaves_nothing,
              a_client_that_goes_with_the_welcome_leaves_nothing,
              who_does_not_know_the_cookie_does_not_get_in,
-             a_client_that_is_let_go_of_half_way_leaves_nothing, what_is_no_record_is_passed_over,
-             a_record_of_which_a_byte_was_changed_is_none, a_record_is_read_back_however_it_is_cut,
-             a_stranger_sees_nothing_and_gets_nowhere, a_stranger_is_let_in_where_the_mode_says_so,
+             a_client_that_is_let_go_of_half_way_leaves_nothing,
+             a_server_that_goes_while_a_client_waits_for_its_directory_is_missed,
+             a_server_that_goes_without_an_answer_is_missed_at_once,
+             what_is_no_record_is_passed_over, a_record_of_which_a_byte_was_changed_is_none,
+             a_record_is_read_back_however_it_is_cut, a_stranger_sees_nothing_and_gets_nowhere,
+             a_stranger_is_let_in_where_the_mode_says_so,
              a_link_in_place_of_a_fifo_is_not_written_to, a_directory_of_a_stranger_is_not_used)

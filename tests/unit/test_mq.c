@@ -15,8 +15,9 @@
 
 #include "link/chunk.h"
 #include "port_kit.h"
-#include "transport/mq_queue.h"
+#include "transport/mq_port.h"
 #include "transport/reader_mark.h"
+#include "wire/header.h"
 
 #define STRANGER 65432 /* a user of no meaning */
 
@@ -332,6 +333,64 @@ static void become_stranger(void)
         ck_assert_int_eq(setresuid(STRANGER, STRANGER, STRANGER), 0);
 }
 
+/* --- somebody's end, and what others have sent ------------------------------------------------ */
+
+START_TEST(what_is_read_at_the_end_of_one_is_told_to_the_others)
+{
+        uint8_t there[64];
+        struct kit_port first = {0}, second = {0}, ends[2] = {{0}, {0}};
+        struct server server;
+        struct mq_port *port;
+
+        server_open(&server, "");
+        join(&server, &first, &ends[0]);
+        join(&server, &second, &ends[1]);
+        ck_assert_int_eq(send_frame(&second, there, sizeof(there), 0), sizeof(there));
+        port = hark_container_of(ends[0].port, struct mq_port, port);
+        port->ops->drain(port); /* as at the death of the first */
+        kit_wait(server.loop, &ends[1].n_readable, 1);
+        kit_close(&first);
+        kit_close(&second);
+        kit_close(&ends[0]);
+        kit_close(&ends[1]);
+        server_close(&server);
+}
+END_TEST
+
+static void leave_request(struct kit_port *client)
+{
+        struct hark_header header = {.type = HARK_FRAME_REQUEST,
+                                     .flags = HARK_FLAG_ONE_WAY,
+                                     .id = 1,
+                                     .size = 32,
+                                     .name_size = 1};
+        uint8_t request[64] = {[32] = 'm'};
+        struct hark_out_frame frame = frame_of(request, sizeof(request), 0);
+
+        hark_header_encode(&header, request);
+        ck_assert_int_eq(client->port->transport->send(client->port, &frame, 1), sizeof(request));
+}
+
+START_TEST(who_hands_on_what_was_left_outlives_the_queue)
+{
+        struct kit_port client = {0}, left = {0};
+        struct server server;
+
+        server_open(&server, "");
+        kit_connect(server.loop, address("?leave"), &client);
+        kit_wait(server.loop, &client.n_opened, 1);
+        leave_request(&client);
+        kit_wait(server.loop, &server.listener.n_ports, 1);
+        left.port = server.listener.ports[--server.listener.n_ports];
+        kit_start(&left);
+        kit_close_listener(&server.listener);
+        kit_wait(server.loop, &left.n_readable, 1);
+        kit_close(&left);
+        kit_close(&client);
+        hark_loop_unref(server.loop);
+}
+END_TEST
+
 /* --- limits ----------------------------------------------------------------------------------- */
 
 static void note_log(int level, const char *text, void *userdata)
@@ -503,6 +562,8 @@ FIXTURE_MAIN("mq", queues_go_with_who_reads_them, nobody_there_is_told_at_once,
              what_the_dead_have_left_is_adopted_and_cleared_away,
              what_is_served_cannot_be_served_again, a_death_is_seen_at_once,
              a_name_that_is_another_s_now_is_left_alone, what_is_urgent_is_read_first,
+             what_is_read_at_the_end_of_one_is_told_to_the_others,
+             who_hands_on_what_was_left_outlives_the_queue,
              what_is_not_taken_holds_up_its_sender_only, a_limit_that_is_in_the_way_is_named,
              a_queue_is_as_large_as_the_limit_allows,
              a_stranger_can_neither_read_nor_speak_for_another,
