@@ -22,7 +22,7 @@ static void on_total(const struct hark_notification *n, void *userdata)
 
 int main(int argc, char **argv)
 {
-        const char *address = argc == 2 ? argv[1] : "";
+        const char *address = argc == 2 ? argv[1] : "(no address)";
         struct hark_client_params params = {.is_one_shot = true}; /* ends with the service */
         hark_client *adder = NULL;
         hark_message *reply = NULL;

@@ -51,7 +51,7 @@ static void on_leave(hark_peer *peer, int reason, void *userdata)
 
 int main(int argc, char **argv)
 {
-        const char *address = argc == 2 ? argv[1] : "";
+        const char *address = argc == 2 ? argv[1] : "(no address)";
         struct adder self = {0};
         struct hark_server_params params = {.on_leave = on_leave, .userdata = &self};
         int r = hark_loop_new(&self.loop);
