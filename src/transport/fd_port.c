@@ -34,11 +34,6 @@
 /* Fds that may be unread, unless they are those of one message. */
 #define FDS_UNREAD_MAX 32
 
-/* SO_SNDBUF while a bulky message leaves, of which the kernel grants what net.core.wmem_max allows.
- * A round trip of 1 MiB between two CPUs takes little more than half the time then; above this
- * there was nothing to be seen. */
-#define BULKY_BUFFER (1024 * 1024)
-
 /* What one system call writes: one packet, or frames in a row of which only the first may have
  * fds. */
 struct batch {
@@ -429,8 +424,8 @@ void hark_fd_port_set_bulky(struct hark_port *port, bool is_bulky)
         int size;
 
         note_usual_buffer(fd_port);
-        size = is_bulky ? BULKY_BUFFER : fd_port->usual_buffer;
-        if (fd_port->usual_buffer > 0 && fd_port->usual_buffer < BULKY_BUFFER)
+        size = is_bulky ? HARK_BULKY_BUFFER : fd_port->usual_buffer;
+        if (fd_port->usual_buffer > 0 && fd_port->usual_buffer < HARK_BULKY_BUFFER)
                 (void)setsockopt(fd_port->in.fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 }
 

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "transport/limits.h"
 #include "transport/reader_mark.h"
 
 #define FLAGS (O_NONBLOCK | O_CLOEXEC)
@@ -44,12 +45,11 @@ static const struct measure client_measure = {4, 1024};
 /* What a file below /proc/sys/fs/mqueue says; where it cannot be read, what the kernel begins with. */
 static long read_limit(const char *path, long usual)
 {
-        char text[32] = "";
-        hark_cleanup(hark_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-        long value = n > 0 ? strtol(text, NULL, 10) : 0;
+        uint64_t value[HARK_SYSCTL_NUMBERS];
 
-        return value > 0 ? value : usual;
+        return hark_sysctl_read(path, value) > 0 && value[0] > 0 && value[0] < LONG_MAX
+                       ? (long)value[0]
+                       : usual;
 }
 
 static long smaller(long a, long b)

@@ -86,7 +86,8 @@ operands_must_be_neither_too_few_nor_too_many_test() {
         fails 2 'ADDRESS TOPIC' hark pub unix:/x
         fails 2 'ADDRESS FILTER' hark sub unix:/x
         fails 2 'ADDRESS' hark serve --echo
-        fails 2 'no more than options' hark transports unix:
+        fails 2 'no more than [TRANSPORT]' hark transports unix: tcp:
+        fails 2 "no transport 'smoke'" hark transports smoke
 }
 
 an_address_that_is_none_is_explained_test() {
