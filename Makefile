@@ -52,7 +52,7 @@ clean:
 
 help:
 	@echo 'make              builds the library, the command, the examples and the man pages'
-	@echo 'make demo         shows them at work on this machine, for less than 20 seconds'
+	@echo 'make demo         shows them at work over every transport, for less than 20 seconds'
 	@echo 'make check        builds with gcc and clang, runs all tests and lints; make lint: only these'
 	@echo 'make install      as root, or with DESTDIR=...'
 	@echo 'make format       formats all C as .clang-format has it'

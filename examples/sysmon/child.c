@@ -13,9 +13,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Starts with this end of the pipe as the fd child_fd, and with no signal blocked: this process
- * takes some by its loop, and what is blocked would be inherited. */
-static int spawn(const char *path, char *const argv[], int pipe_fd, int child_fd, pid_t *ret_pid)
+/* What the child finds of ours. */
+struct fds {
+        int pipe_fd, as_fd;   /* this end of a pipe, as the fd of that number */
+        const int *inherited; /* two more, under the numbers that they have; NULL: none */
+};
+
+/* Duplicated onto itself, a descriptor is not closed by exec. */
+static int add_fds(posix_spawn_file_actions_t *actions, const struct fds *fds)
+{
+        int r = posix_spawn_file_actions_adddup2(actions, fds->pipe_fd, fds->as_fd);
+
+        for (int i = 0; r == 0 && fds->inherited && i < 2; i++)
+                r = posix_spawn_file_actions_adddup2(actions, fds->inherited[i], fds->inherited[i]);
+        return r;
+}
+
+/* Starts with no signal blocked: this process takes some by its loop, and what is blocked would be
+ * inherited. */
+static int spawn(const char *path, char *const argv[], const struct fds *fds, pid_t *ret_pid)
 {
         posix_spawn_file_actions_t actions;
         posix_spawnattr_t attributes;
@@ -27,7 +43,7 @@ static int spawn(const char *path, char *const argv[], int pipe_fd, int child_fd
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
         posix_spawnattr_setsigmask(&attributes, &none);
         posix_spawn_file_actions_init(&actions);
-        r = posix_spawn_file_actions_adddup2(&actions, pipe_fd, child_fd);
+        r = add_fds(&actions, fds);
         if (r == 0)
                 r = posix_spawnp(ret_pid, path, &actions, &attributes, argv, environ);
         posix_spawn_file_actions_destroy(&actions);
@@ -35,26 +51,27 @@ static int spawn(const char *path, char *const argv[], int pipe_fd, int child_fd
         return -r;
 }
 
-static int start(const char *path, char *const argv[], int child_fd, struct child *ret_child)
+static int start(const char *path, char *const argv[], int child_fd, const int *inherited,
+                 struct child *ret_child)
 {
         int theirs = child_fd == STDIN_FILENO ? 0 : 1; /* a pipe is read at 0 and written at 1 */
-        int fds[2];
+        int ends[2];
         int r;
 
-        if (pipe2(fds, O_CLOEXEC) < 0)
+        if (pipe2(ends, O_CLOEXEC) < 0)
                 return -errno;
-        r = spawn(path, argv, fds[theirs], child_fd, &ret_child->pid);
-        close(fds[theirs]);
+        r = spawn(path, argv, &(struct fds){ends[theirs], child_fd, inherited}, &ret_child->pid);
+        close(ends[theirs]);
         if (r != 0)
-                close(fds[!theirs]);
+                close(ends[!theirs]);
         else
-                ret_child->fd = fds[!theirs];
+                ret_child->fd = ends[!theirs];
         return r;
 }
 
-int child_start(const char *path, char *const argv[], struct child *ret_child)
+int child_start(const char *path, char *const argv[], const int *inherited, struct child *ret_child)
 {
-        return start(path, argv, STDOUT_FILENO, ret_child);
+        return start(path, argv, STDOUT_FILENO, inherited, ret_child);
 }
 
 int child_read_line(const struct child *child, int timeout_ms, char *ret_line, size_t size)
@@ -100,7 +117,7 @@ int child_start_idle(struct child *ret_child)
         char name[] = "cat";
         char *const argv[] = {name, NULL};
 
-        return start(name, argv, STDIN_FILENO, ret_child);
+        return start(name, argv, STDIN_FILENO, NULL, ret_child);
 }
 
 void child_end_idle(struct child *child)

@@ -15,8 +15,10 @@ struct child {
         int fd;    /* of a pipe: the child's stdout, or its stdin */
 };
 
-/* Starts a program whose stdout is child->fd. Returns 0 or a negative errno. */
-int child_start(const char *path, char *const argv[], struct child *ret_child);
+/* Starts a program whose stdout is child->fd, and which has two more of our descriptors if inherited
+ * is not NULL. Returns 0 or a negative errno. */
+int child_start(const char *path, char *const argv[], const int *inherited,
+                struct child *ret_child);
 
 /* Reads a line of the child's, without its newline. Returns 0; -ETIMEDOUT; -EPIPE: there is
  * none. */

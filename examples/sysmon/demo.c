@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Shows hark on live data: one monitor of this machine, called and listened to over three
- * transports, which differ in nothing but the address.
+ * Shows hark on live data: one monitor of this machine, called and listened to over every transport,
+ * which differ in nothing but the address.
  *
  *         sysmon-demo [SYSMON]
  *
- * Starts SYSMON (by default the program `sysmon` beside this one) at unix: and tcp:, and once more
- * through exec:. Ends by itself within seconds, with exit status 0 if everything arrived over every
- * transport and nothing was left behind.
+ * Starts SYSMON (by default the program `sysmon` beside this one) once for each transport that the
+ * library has and this machine offers. Ends by itself within seconds, with exit status 0 if
+ * everything arrived over each of them and nothing was left behind.
  */
 
 #include <errno.h>
@@ -22,31 +22,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "place.h"
 #include "report.h"
 #include "trial.h"
+#include "way.h"
 
-#define START_MS     5000
-#define END_MS       3000
-#define PATIENCE_S   15    /* whatever goes wrong, no longer than this and END_MS */
-#define PERIOD_MS    "100" /* how often the server looks at the machine */
-#define ADDRESS_SIZE 512
-
-enum transport {
-        OVER_UNIX,
-        OVER_TCP,
-        OVER_EXEC,
-        N_TRANSPORTS
-};
+#define END_MS     2000
+#define PATIENCE_S 15 /* whatever goes wrong, no longer than this and twice END_MS */
 
 struct demo {
         struct trial_setting setting;
-        char directory[32]; /* for the UNIX socket; "": none was made */
-        char socket[64];
+        struct place place;
         char sysmon[PATH_MAX];
-        struct child server;
-        char addresses[N_TRANSPORTS][ADDRESS_SIZE];
-        struct result results[N_TRANSPORTS];
+        unsigned n_tried, n_absent;
 };
 
 static void on_signal(int signo, void *userdata)
@@ -73,40 +61,6 @@ static int find_sysmon(char *ret_path, size_t size)
         return 0;
 }
 
-/* In an address, %XX stands for what would otherwise mean something. */
-static int make_exec_address(const char *path, char *ret_address, size_t size)
-{
-        int n = snprintf(ret_address, size, "exec:");
-
-        for (; *path && n >= 0 && (size_t)n < size; path++)
-                n += snprintf(ret_address + n, size - (size_t)n,
-                              strchr(" %?", *path) ? "%%%02X" : "%c", *path);
-        if ((size_t)n < size)
-                n += snprintf(ret_address + n, size - (size_t)n, " --every " PERIOD_MS " stdio:");
-        return (size_t)n < size ? 0 : -ENAMETOOLONG;
-}
-
-/* Starts the server in a directory of its own, and has it tell where it listens. */
-static int start_server(struct demo *demo)
-{
-        char every[] = "--every", period[] = PERIOD_MS, tcp[] = "tcp:127.0.0.1:0";
-        char unix_address[sizeof("unix:") + sizeof(demo->socket)];
-        char *const argv[] = {demo->sysmon, every, period, unix_address, tcp, NULL};
-        int r;
-
-        snprintf(demo->directory, sizeof(demo->directory), "/tmp/hark-demo-XXXXXX");
-        if (!mkdtemp(demo->directory)) {
-                demo->directory[0] = '\0';
-                return -errno;
-        }
-        snprintf(demo->socket, sizeof(demo->socket), "%s/sysmon.sock", demo->directory);
-        snprintf(unix_address, sizeof(unix_address), "unix:%s", demo->socket);
-        r = child_start(demo->sysmon, argv, &demo->server);
-        for (int i = OVER_UNIX; r == 0 && i <= OVER_TCP; i++)
-                r = child_read_line(&demo->server, START_MS, demo->addresses[i], ADDRESS_SIZE);
-        return r;
-}
-
 /* Signals end every wait, and the alarm is one. */
 static int take_signals(struct trial_setting *setting)
 {
@@ -129,9 +83,9 @@ static int prepare(struct demo *demo, const char *sysmon)
                 snprintf(demo->sysmon, sizeof(demo->sysmon), "%s", sysmon);
         else if (r == 0)
                 r = find_sysmon(demo->sysmon, sizeof(demo->sysmon));
-        if (r == 0)
-                r = make_exec_address(demo->sysmon, demo->addresses[OVER_EXEC], ADDRESS_SIZE);
-        return r == 0 ? start_server(demo) : r;
+        if (r == 0 && access(demo->sysmon, X_OK) < 0)
+                r = -errno;
+        return r == 0 ? place_make(&demo->place) : r;
 }
 
 /* Whether every process that was started for us has ended. The child of exec: ends when its
@@ -143,44 +97,77 @@ static bool are_children_gone(hark_loop *loop)
                         return true;
                 hark_loop_process(loop, 10);
         }
+        fprintf(stderr, "a process was left behind\n");
         return false;
 }
 
-/* Ends everything; returns whether nothing is left behind: no process, no file. */
-static bool clean_up(struct demo *demo)
+/* Ends what serves one transport. Returns 0; -EBUSY: something is left behind; as way_close(). */
+static int end(const struct demo *demo, struct reach *reach)
 {
-        bool is_clean = child_end(&demo->server, END_MS) == 0;
+        int r = way_close(reach);
+        bool is_clean = are_children_gone(demo->setting.loop);
 
-        if (!are_children_gone(demo->setting.loop)) {
-                fprintf(stderr, "a process was left behind\n");
-                is_clean = false;
-        }
-        if (demo->directory[0] != '\0' && unlink(demo->socket) == 0) {
-                fprintf(stderr, "%s was left behind\n", demo->socket);
-                is_clean = false;
-        }
-        if (demo->directory[0] != '\0')
-                rmdir(demo->directory);
-        hark_loop_unref(demo->setting.loop);
-        return is_clean;
+        is_clean = place_is_empty(&demo->place) && is_clean;
+        return r == 0 && !is_clean ? -EBUSY : r;
+}
+
+static void try_way(struct demo *demo, const struct way *way, struct result *result)
+{
+        struct reach reach;
+        int r;
+
+        result->absence = way_probe(way);
+        if (result->absence != 0)
+                return;
+        result->failure = way_open(way, &demo->place, demo->sysmon, &reach);
+        if (result->failure == 0)
+                trial_run(&demo->setting, reach.address, result);
+        r = end(demo, &reach);
+        if (result->failure == 0)
+                result->failure = r;
+}
+
+/* One transport: returns whether all is well. The first is shown in full. */
+static bool try_transport(struct demo *demo, const char *scheme, const struct way *way)
+{
+        struct result result = {.scheme = scheme};
+
+        demo->setting.is_told = demo->n_tried == 0;
+        try_way(demo, way, &result);
+        if (demo->setting.is_interrupted)
+                return false;
+        if (demo->n_tried++ == 0)
+                report_columns();
+        report_row(&result);
+        demo->n_absent += result.absence != 0;
+        return result.failure == 0;
 }
 
 static bool try_all(struct demo *demo)
 {
-        static const char *const schemes[N_TRANSPORTS] = {"unix", "tcp", "exec"};
+        const struct hark_transport *transport;
         bool is_good = true;
 
-        for (int i = 0; i < N_TRANSPORTS; i++) {
-                struct result *result = &demo->results[i];
+        for (size_t i = 0; (transport = hark_transport_get(i)); i++) {
+                const struct way *way = way_find(transport->scheme);
 
-                trial_run(&demo->setting, demo->addresses[i], result);
-                if (result->failure == -ECANCELED) /* a signal */
+                if (way)
+                        is_good = try_transport(demo, transport->scheme, way) && is_good;
+                if (demo->setting.is_interrupted)
                         return false;
-                result->scheme = schemes[i];
-                is_good = is_good && result->failure == 0;
         }
-        report_table(demo->results, N_TRANSPORTS);
-        return is_good;
+        return is_good && demo->n_tried > demo->n_absent;
+}
+
+static void report_end(const struct demo *demo, bool is_good)
+{
+        if (is_good && demo->n_absent == 0)
+                puts("\nEverything arrived over every transport; nothing is left behind.");
+        else if (is_good)
+                puts("\nEverything arrived over every transport that this machine offers; "
+                     "nothing is left behind.");
+        else
+                puts("\nNot everything went well.");
 }
 
 int main(int argc, char **argv)
@@ -191,15 +178,14 @@ int main(int argc, char **argv)
 
         setvbuf(stdout, NULL, _IOLBF, 0); /* to be seen live, also through a pipe */
         prctl(PR_SET_CHILD_SUBREAPER, 1);
-        printf("hark %s: this machine, live, over %d transports\n", hark_version(), N_TRANSPORTS);
+        printf("hark %s: this machine, live, over every transport\n", hark_version());
         r = prepare(&demo, argc > 1 ? argv[1] : NULL);
         if (r == 0)
                 is_good = try_all(&demo);
         else
                 fprintf(stderr, "cannot start %s: %s\n", demo.sysmon, strerror(-r));
-        is_good = clean_up(&demo) && is_good;
-        printf("\n%s\n",
-               is_good ? "Everything arrived over every transport; nothing is left behind."
-                       : "Not everything went well.");
+        place_remove(&demo.place);
+        hark_loop_unref(demo.setting.loop);
+        report_end(&demo, is_good);
         return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -144,9 +144,15 @@ static void on_request(hark_request *request, void *userdata)
         free(answer);
 }
 
+static void on_echo(hark_request *request, void *userdata)
+{
+        (void)userdata;
+        hark_reply(request, hark_message_payload(hark_request_message(request)));
+}
+
 int methods_offer(hark_server *server)
 {
-        int r = 0;
+        int r = hark_server_handle(server, "sys.Echo", on_echo, NULL);
 
         for (size_t i = 0; r == 0 && i < N_METHODS; i++)
                 r = hark_server_handle(server, methods[i].name, on_request, NULL);

@@ -5,6 +5,7 @@
 #include "report.h"
 
 #include <hark/hark.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,12 +66,27 @@ void report_text(const char *label, const char *text)
         putchar('\n');
 }
 
-void report_table(const struct result *results, size_t n_results)
+void report_columns(void)
 {
-        report_heading("transport    answers   notifications       p50       p99");
-        for (const struct result *r = results; r < results + n_results; r++)
-                printf("%-9s %5u of %u %15u %6.1f us %6.1f us%s%s\n", r->scheme, r->n_answers,
-                       r->n_questions, r->n_notifications, r->p50_us, r->p99_us,
-                       r->failure == 0 ? "" : "   ",
-                       r->failure == 0 ? "" : hark_reason(r->failure, NULL));
+        report_heading("transport   calls/s        p50        p99   "
+                       "1 MiB echoed   answers   notified   lost");
+}
+
+void report_row(const struct result *result)
+{
+        printf("%-9s ", result->scheme);
+        if (result->absence != 0)
+                printf("  not on this machine: %s\n", hark_reason(result->absence, NULL));
+        else if (result->n_questions == 0)
+                printf("  failed, no server to connect to: %s\n",
+                       hark_reason(result->failure, NULL));
+        else if (result->failure != 0)
+                printf("  failed, after %u of %u answers, %u notifications, %" PRIu64 " lost: %s\n",
+                       result->n_answers, result->n_questions, result->n_notifications,
+                       result->n_lost, hark_reason(result->failure, NULL));
+        else
+                printf("%9.0f %7.1f us %7.1f us %11.2f ms %4u of %u %10u %6" PRIu64 "\n",
+                       result->calls_per_s, result->p50_us, result->p99_us, result->large_ms,
+                       result->n_answers, result->n_questions, result->n_notifications,
+                       result->n_lost);
 }

@@ -5,23 +5,29 @@
 /* How the demo looks. Headings are bold on a terminal, unless NO_COLOR is set. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* What came of one transport. */
 struct result {
         const char *scheme;
         unsigned n_answers, n_questions;
         unsigned n_notifications;
-        double p50_us, p99_us;
-        int failure; /* 0: everything arrived; else why not, for hark_reason() */
+        uint64_t n_lost; /* notifications */
+        double calls_per_s, p50_us, p99_us;
+        double large_ms; /* a call with a large question and a large answer */
+        int absence;     /* 0: this machine has the facility; else why not, for hark_reason() */
+        int failure;     /* 0: everything arrived; else why not */
 };
 
-/* A transport, the table; what is done over a transport. */
+/* What comes; what is done over a transport. */
 void report_heading(const char *text);
 void report_step(const char *text);
 
 /* A label, and beside it the text's first lines, as many as fit into one. */
 void report_text(const char *label, const char *text);
 
-void report_table(const struct result *results, size_t n_results);
+/* The table: a row for each transport, as soon as it is known. */
+void report_columns(void);
+void report_row(const struct result *result);
 
 #endif

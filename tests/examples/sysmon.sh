@@ -48,6 +48,11 @@ it_tells_the_uptime_test() {
                 'BEGIN {exit !(before <= told && told <= after)}'
 }
 
+it_echoes_any_bytes_test() {
+        start sysmon "unix:$PWD/sysmon"
+        equals "$(ask sys.Echo 'as it was')" 'as it was'
+}
+
 it_lists_processes_by_a_part_of_their_name_test() {
         start sysmon "unix:$PWD/sysmon"
         ask sys.Processes sysmo >table
@@ -148,14 +153,55 @@ it_says_which_address_it_cannot_serve_test() {
         status_is 2 sysmon --every never "unix:$PWD/sysmon"
 }
 
+# row TRANSPORT: its row of the demo's table, from the file shown.
+row() {
+        grep -E "^$1 " shown
+}
+
+readonly figures='[0-9]+ +[0-9.]+ us +[0-9.]+ us +[0-9.]+ ms +8 of 8 +[1-9][0-9]+ +0$'
+
 the_demo_shows_everything_over_every_transport_test() {
         status_is 0 sysmon-demo >shown
         local transport
-        for transport in unix tcp exec; do
-                matches "$(<shown)" $'\n'"$transport +8 of 8 +[1-9]"
+        for transport in unix seqpacket dgram tcp pipe fifo mq exec; do
+                matches "$(row "$transport")" "^$transport +($figures|not on this machine: )"
         done
+        matches "$(row unix)" "$figures"
         contains "$(<shown)" 'sys.process.ended'
-        test ! -e "$(sed -n 's|^unix:\(/.*\)/sysmon.sock$|\1|p' shown)"
+        contains "$(<shown)" 'the same bytes'
+        test ! -e "$(sed -n 's|^unix:\(/.*\)/sysmon$|\1|p' shown)"
+        equals "$(awk 'length > 100' shown)" ''
+}
+
+what_the_machine_lacks_loses_only_its_row_test() {
+        (ulimit -q 0 && status_is 0 sysmon-demo >shown)
+        matches "$(row mq)" '^mq +not on this machine: '
+        matches "$(row fifo)" "$figures"
+        matches "$(row exec)" "$figures"
+        contains "$(<shown)" 'that this machine offers'
+}
+
+# The server of unix: leaves a file, and that of exec: a process.
+the_demo_tells_what_is_left_behind_test() {
+        mkfifo keys
+        cat >leaver <<END
+#!/bin/bash
+case \$3 in
+unix:*) touch "\${3#unix:}.left" ;;
+stdio:) cat <"$PWD/keys" >"$PWD/caught" & ;;
+esac
+exec "$programs/sysmon/sysmon" "\$@"
+END
+        chmod +x leaver
+        exec {keys}<>keys
+        status_is 1 sysmon-demo "$PWD/leaver" >shown 2>complaint
+        exec {keys}>&-
+        matches "$(row unix)" '^unix +failed'
+        matches "$(row exec)" '^exec +failed'
+        matches "$(row tcp)" "$figures"
+        contains "$(<complaint)" 'sysmon.left was left behind'
+        contains "$(<complaint)" 'a process was left behind'
+        test ! -e "$(sed -n 's|^unix:\(/.*\)/sysmon$|\1|p' shown)"
 }
 
 the_demo_leaves_nothing_behind_when_interrupted_test() {
@@ -172,7 +218,8 @@ the_demo_leaves_nothing_behind_when_interrupted_test() {
 the_demo_says_when_the_server_does_not_start_test() {
         status_is 1 sysmon-demo "$PWD/none" 2>complaint
         contains "$(<complaint)" "$PWD/none"
-        status_is 1 sysmon-demo /bin/false
+        status_is 1 sysmon-demo /bin/false >shown
+        matches "$(row unix)" '^unix +failed, no server'
 }
 
 run_tests "${2-*}"
