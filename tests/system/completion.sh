@@ -45,6 +45,16 @@ sockets_are_offered_by_their_path_test() {
         equals "$(offers "hark call unix:$PWD/cl")" "$PWD/clock $PWD/closet/"
 }
 
+every_transport_with_paths_has_its_own_offered_test() {
+        serve "seqpacket:$PWD/clock" --echo
+        equals "$(offers "hark call seqpacket:$PWD/cl")" "$PWD/clock"
+        equals "$(offers "hark call dgram:$PWD/cl")" "$PWD/clock"
+        equals "$(offers "hark call fifo:$PWD/cl")" ''
+        mkfifo closet
+        equals "$(offers "hark call fifo:$PWD/cl")" "$PWD/closet"
+        equals "$(offers "hark call tcp:$PWD/cl")" ''
+}
+
 files_are_offered_after_an_at_sign_test() {
         touch payload.bin
         equals "$(offers 'hark call unix:/x echo @pay')" '@payload.bin'

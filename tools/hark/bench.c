@@ -4,6 +4,7 @@
  * size, one row: hark beside the floor.
  */
 #include <errno.h>
+#include <hark/transport.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
@@ -16,7 +17,9 @@
 #include "text.h"
 #include "verb.h"
 
-#define MAX_SIZES 16
+#define MAX_SIZES     16
+#define MAX_ADDRESSES 64
+#define MAX_SCHEME    32
 
 struct bench_options {
         int seconds;
@@ -31,7 +34,7 @@ static const struct option_spec bench_options[] = {
                 .help = "how long to measure in all, about",
                 .kind = OPTION_NUMBER,
                 .offset = offsetof(struct bench_options, seconds),
-                .fallback = 20,
+                .fallback = 40,
                 .min = 1,
                 .max = 600,
         },
@@ -162,17 +165,22 @@ static int run_work(struct pair *pair, enum work work)
         return EXIT_GOOD;
 }
 
+static void take_scheme(const char *address, char ret_scheme[MAX_SCHEME])
+{
+        snprintf(ret_scheme, MAX_SCHEME, "%.*s", (int)strcspn(address, ":"), address);
+}
+
 static int start_floor(struct pair *pair)
 {
-        char scheme[32];
+        char scheme[MAX_SCHEME];
         int r;
 
-        snprintf(scheme, sizeof(scheme), "%.*s", (int)strcspn(pair->address, ":"), pair->address);
+        take_scheme(pair->address, scheme);
         r = floor_start(scheme, pair->placement->far_cpu, &pair->sides.floor);
         if (r == 0)
                 return EXIT_GOOD;
-        complain("bench: cannot make the floor of %s: %s", pair->address, hark_reason(r, NULL));
-        return r == -EPROTONOSUPPORT ? EXIT_USAGE : EXIT_REFUSED;
+        complain("bench: cannot make the floor of '%s': %s", pair->address, hark_reason(r, NULL));
+        return EXIT_REFUSED;
 }
 
 static int run_placement(const struct bench *bench, const struct placement *placement,
@@ -260,30 +268,97 @@ static void find_placements(struct bench *bench)
                         (struct placement){"on two CPUs", cpus[0], cpus[1]};
 }
 
+static bool can_measure(const struct hark_transport *transport)
+{
+        return floor_is_known(transport->scheme);
+}
+
+static const struct hark_transport *find_transport(const char *scheme)
+{
+        const struct hark_transport *transport;
+
+        for (size_t i = 0; (transport = hark_transport_get(i)); i++)
+                if (strcmp(transport->scheme, scheme) == 0)
+                        return transport;
+        return NULL;
+}
+
+/* A scheme alone is no address, but will have one. */
+static int check_operand(const char *address)
+{
+        const struct hark_transport *transport;
+        char scheme[MAX_SCHEME];
+
+        take_scheme(address, scheme);
+        transport = find_transport(scheme);
+        if (transport && !can_measure(transport)) {
+                complain("bench: there is no floor to measure '%s' beside; see hark bench --help",
+                         address);
+                return EXIT_USAGE;
+        }
+        if (transport && strcmp(address + strlen(scheme), ":") == 0)
+                return EXIT_GOOD;
+        return check_address(address);
+}
+
+static int check_operands(char **operands)
+{
+        int r = EXIT_GOOD;
+
+        for (size_t i = 0; operands[i] && r == EXIT_GOOD; i++)
+                r = check_operand(operands[i]);
+        return r;
+}
+
+/* What cannot be measured here is passed over, and does not keep the others from being measured. */
 static int run_all(struct bench *bench, const char *const *addresses, size_t n_addresses)
 {
         size_t n_rows = n_addresses * bench->n_placements * 2 * bench->n_sizes;
-        int r = EXIT_GOOD;
+        int result = EXIT_GOOD;
 
         bench->row_s = bench->options->seconds / (double)n_rows;
-        for (size_t i = 0; i < n_addresses && r == EXIT_GOOD; i++)
+        for (size_t i = 0; i < n_addresses && !measure_is_interrupted(); i++) {
+                int r = EXIT_GOOD;
+
                 for (size_t j = 0; j < bench->n_placements && r == EXIT_GOOD; j++)
                         r = run_placement(bench, &bench->placements[j], addresses[i]);
-        return r;
+                result = result == EXIT_GOOD ? r : result;
+        }
+        return result;
+}
+
+/* Each transport of the library that has a floor, as "scheme:". Returns how many. */
+static size_t list_all(char ret_texts[][MAX_SCHEME], const char *ret_addresses[], size_t capacity)
+{
+        const struct hark_transport *transport;
+        size_t n = 0;
+
+        for (size_t i = 0; n < capacity && (transport = hark_transport_get(i)); i++) {
+                if (!can_measure(transport))
+                        continue;
+                snprintf(ret_texts[n], MAX_SCHEME, "%s:", transport->scheme);
+                ret_addresses[n] = ret_texts[n];
+                n++;
+        }
+        return n;
 }
 
 static int run_bench(const void *options, char **operands)
 {
-        static const char *const all[] = {"unix:", "tcp:", "pipe:", "exec:", NULL};
+        char texts[MAX_ADDRESSES][MAX_SCHEME];
+        const char *addresses[MAX_ADDRESSES];
         struct bench bench = {.options = options};
-        const char *const *addresses = operands[0] ? (const char *const *)operands : all;
         size_t n_addresses = 0;
         int r = take_sizes(&bench);
 
+        if (r == EXIT_GOOD)
+                r = check_operands(operands);
         if (r != EXIT_GOOD)
                 return r;
-        while (addresses[n_addresses])
-                n_addresses++;
+        for (; operands[n_addresses]; n_addresses++)
+                addresses[n_addresses] = operands[n_addresses];
+        if (n_addresses == 0)
+                n_addresses = list_all(texts, addresses, MAX_ADDRESSES);
         find_placements(&bench);
         measure_catch_signals();
         if (!bench.options->is_json)
@@ -296,13 +371,14 @@ const struct verb verb_bench = {
         .name = "bench",
         .operands = "[ADDRESS...]",
         .summary = "Measure hark beside the bare system calls of this machine",
-        .details =
-                "For each ADDRESS, by default unix: tcp: pipe: exec:, and each size: how long a\n"
-                "waiting call takes beside a ping-pong of blocking read and write, and how many\n"
-                "notifications a second arrive beside bare writes; both processes on one CPU, and\n"
-                "on two. The scheme alone has a place of its own chosen.\n",
+        .details = "For each ADDRESS, and each size: how long a waiting call takes beside a "
+                   "ping-pong\n"
+                   "of the facility's blocking system calls, and how many notifications a second\n"
+                   "arrive beside bare writes; both processes on one CPU, and on two. The scheme\n"
+                   "alone has a place of its own chosen. By default, each transport that it knows\n"
+                   "the bare system calls of: all but stdio: and inherit:.\n",
         .example = "  hark bench unix: --sizes 32,1M --seconds 5\n",
-        .max_operands = 64,
+        .max_operands = MAX_ADDRESSES,
         .options = bench_options,
         .options_size = sizeof(struct bench_options),
         .run = run_bench,

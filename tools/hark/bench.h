@@ -10,6 +10,7 @@
  *         WORK_NOTIFICATIONS  n times one way, as fast as the receiver takes them
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ int bench_pin(int cpu);
 
 /* The side of bare system calls. */
 struct floor;
+
+bool floor_is_known(const char *scheme);
 
 /* Makes the facility that scheme ("unix", "tcp", ...) stands for, with a process on cpu at its
  * other end. Returns 0; -EPROTONOSUPPORT: no floor for that scheme; -errno. */

@@ -21,17 +21,23 @@ _hark_value_options() {
         hark "$1" --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\) [^ ].*/\1/p' | tr '\n' ' '
 }
 
-# Addresses that the command can be given: transports, and sockets that are there.
+# Whether addresses of that scheme may be paths.
+_hark_has_paths() {
+        hark transports 2>/dev/null | grep -q " $1:/path"
+}
+
+# Addresses that the command can be given: transports, and sockets and FIFOs that are there.
 _hark_addresses() {
-        local path
-        if [[ $1 == unix:* ]]; then
+        local path scheme=${1%%:*} kind=-S
+        if [[ $1 == *:* ]] && _hark_has_paths "$scheme"; then
+                [[ $scheme != fifo ]] || kind=-p
                 while read -r path; do
                         if [[ -d $path ]]; then
-                                printf 'unix:%s/\n' "$path"
-                        elif [[ -S $path ]]; then
-                                printf 'unix:%s\n' "$path"
+                                printf '%s:%s/\n' "$scheme" "$path"
+                        elif test "$kind" "$path"; then
+                                printf '%s:%s\n' "$scheme" "$path"
                         fi
-                done < <(compgen -f -- "${1#unix:}")
+                done < <(compgen -f -- "${1#*:}")
         else
                 hark transports 2>/dev/null | sed -n '2,/^$/s/^\([a-z]*\) .*/\1:/p'
         fi

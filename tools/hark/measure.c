@@ -106,3 +106,8 @@ void measure_catch_signals(void)
         sigaction(SIGTERM, &action, NULL);
         signal(SIGPIPE, SIG_IGN); /* a process at the other end that died is an error, no more */
 }
+
+bool measure_is_interrupted(void)
+{
+        return is_interrupted;
+}

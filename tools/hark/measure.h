@@ -4,6 +4,8 @@
 
 /* Comparing the two sides of bench.h. */
 
+#include <stdbool.h>
+
 #include "bench.h"
 
 struct sides {
@@ -23,5 +25,7 @@ int measure(const struct sides *sides, double seconds, struct row *row);
 
 /* Has SIGINT and SIGTERM end a measurement, so that everything is cleaned up. */
 void measure_catch_signals(void);
+
+bool measure_is_interrupted(void);
 
 #endif

@@ -33,7 +33,8 @@ struct subject {
         hark_client *client;
         char *buffer;
         uint64_t n_received, n_lost;
-        int end; /* why the subscription ended; 0: it has not */
+        int end;            /* why the subscription ended; 0: it has not */
+        char directory[32]; /* that was made for the server; "": none */
 };
 
 /* Becomes hark bench-server, with what it prints in printed_fd. */
@@ -64,7 +65,7 @@ static char *read_line(int fd)
         return size > 0 ? line : (free(line), NULL);
 }
 
-/* Starts a server at address. Returns 0 or -errno. */
+/* Starts a server at address. Returns 0; -ESRCH: it has ended, and said why; -errno. */
 static int start_server(struct subject *subject, const char *address, int cpu)
 {
         int printed[2];
@@ -80,7 +81,7 @@ static int start_server(struct subject *subject, const char *address, int cpu)
                 return -errno;
         }
         subject->address = read_line(printed[0]);
-        return subject->address ? 0 : -ECONNREFUSED;
+        return subject->address ? 0 : -ESRCH;
 }
 
 /* Starts a server that inherits far, and makes near the client's address. Returns 0 or -errno. */
@@ -100,11 +101,12 @@ static int start_on_fds(struct subject *subject, int cpu, const int near[2], con
         return r;
 }
 
-static int start_on_pipes(struct subject *subject, int cpu)
+static int start_on_pipes(struct subject *subject, const char *scheme, int cpu)
 {
         int there[2], back[2];
         int r;
 
+        (void)scheme;
         if (pipe2(there, O_CLOEXEC) < 0)
                 return -errno;
         if (pipe2(back, O_CLOEXEC) < 0) {
@@ -118,33 +120,65 @@ static int start_on_pipes(struct subject *subject, int cpu)
         return r;
 }
 
-static int start_on_unix(struct subject *subject, int cpu)
+/* At a name that is no file's, as there are of sockets and queues. */
+static int start_at_name(struct subject *subject, const char *scheme, int cpu)
 {
         char address[64];
 
-        /* Abstract, so that nothing is left behind whatever happens. */
-        snprintf(address, sizeof(address), "unix:@hark-bench-%d-%" PRId64, getpid(), now_ms());
+        snprintf(address, sizeof(address), "%s:%chark-bench-%d-%" PRId64, scheme,
+                 strcmp(scheme, "mq") == 0 ? '/' : '@', (int)getpid(), now_ms());
+        return start_server(subject, address, cpu);
+}
+
+static int start_at_path(struct subject *subject, const char *scheme, int cpu)
+{
+        char address[sizeof(subject->directory) + 32];
+
+        if (!mkdtemp(strcpy(subject->directory, "/tmp/hark-bench-XXXXXX"))) {
+                subject->directory[0] = '\0';
+                return -errno;
+        }
+        snprintf(address, sizeof(address), "%s:%s/server", scheme, subject->directory);
+        return start_server(subject, address, cpu);
+}
+
+static int start_on_loopback(struct subject *subject, const char *scheme, int cpu)
+{
+        char address[64];
+
+        snprintf(address, sizeof(address), "%s:127.0.0.1:0", scheme);
         return start_server(subject, address, cpu);
 }
 
 /* The transport itself starts the server, when the client connects. */
-static int start_by_exec(struct subject *subject, int cpu)
+static int start_by_exec(struct subject *subject, const char *scheme, int cpu)
 {
         (void)cpu;
-        subject->address = strdup("exec:/proc/self/exe bench-server stdio:");
-        return subject->address ? 0 : -ENOMEM;
+        if (asprintf(&subject->address, "%s:/proc/self/exe bench-server stdio:", scheme) < 0) {
+                subject->address = NULL;
+                return -ENOMEM;
+        }
+        return 0;
 }
+
+/* Where a scheme alone has its server. */
+static const struct {
+        const char *scheme;
+        int (*start)(struct subject *subject, const char *scheme, int cpu);
+} places[] = {
+        {"unix", start_at_name},    {"seqpacket", start_at_name}, {"dgram", start_at_name},
+        {"tcp", start_on_loopback}, {"udp", start_on_loopback},   {"pipe", start_on_pipes},
+        {"fifo", start_at_path},    {"mq", start_at_name},        {"exec", start_by_exec},
+};
 
 static int start_at(struct subject *subject, const char *address, int cpu)
 {
-        if (strcmp(address, "unix:") == 0)
-                return start_on_unix(subject, cpu);
-        if (strcmp(address, "tcp:") == 0)
-                return start_server(subject, "tcp:127.0.0.1:0", cpu);
-        if (strcmp(address, "pipe:") == 0)
-                return start_on_pipes(subject, cpu);
-        if (strcmp(address, "exec:") == 0)
-                return start_by_exec(subject, cpu);
+        size_t size = strcspn(address, ":");
+
+        for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+                if (strlen(places[i].scheme) == size && strcmp(address + size, ":") == 0 &&
+                    strncmp(places[i].scheme, address, size) == 0)
+                        return places[i].start(subject, places[i].scheme, cpu);
         return start_server(subject, address, cpu);
 }
 
@@ -193,7 +227,8 @@ int subject_start(const char *address, int cpu, struct subject **ret_subject)
                 *ret_subject = subject;
                 return EXIT_GOOD;
         }
-        complain_of_connect(address, r);
+        if (r != -ESRCH)
+                complain_of_connect(address, r);
         subject_stop(subject);
         return EXIT_UNREACHED;
 }
@@ -269,6 +304,8 @@ void subject_stop(struct subject *subject)
         if (subject->pid > 0)
                 while (waitpid(subject->pid, NULL, 0) < 0 && errno == EINTR)
                         ;
+        if (subject->directory[0] != '\0')
+                rmdir(subject->directory);
         free(subject->address);
         free(subject->buffer);
         free(subject);
