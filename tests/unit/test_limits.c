@@ -55,6 +55,7 @@ static void check_limit(const struct hark_transport_limit *limit)
         for (const char *c = limit->name; is_sysctl && *c; c++, at++)
                 ck_assert_msg(*at == (*c == '.' ? '/' : *c), "%s: %s", limit->name, limit->where);
         ck_assert_uint_gt(strlen(limit->what), 0);
+        ck_assert_uint_gt(strlen(limit->beyond), 0);
         ck_assert_uint_gt(strlen(limit->unit), 0);
         ck_assert_int_eq(!limit->command, !limit->setting);
         ck_assert_int_eq(!limit->command, !limit->file);

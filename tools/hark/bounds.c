@@ -16,11 +16,6 @@ static struct found_limit *find_item(struct found_limits *limits, const char *na
         return NULL;
 }
 
-static uint64_t larger(uint64_t a, uint64_t b)
-{
-        return a > b ? a : b;
-}
-
 static void add_scheme(struct found_limit *found, const char *scheme)
 {
         size_t size = strlen(found->schemes);
@@ -41,8 +36,8 @@ static void add_limit(struct found_limits *limits, const char *scheme,
                 found = &limits->items[limits->n_items++];
                 *found = (struct found_limit){.limit = *limit};
         }
-        found->limit.needed = larger(found->limit.needed, limit->needed);
-        found->limit.enough = larger(found->limit.enough, limit->enough);
+        if (limit->enough > found->limit.enough)
+                found->limit = *limit;
         add_scheme(found, scheme);
 }
 
@@ -113,6 +108,7 @@ void print_json_limit(const struct hark_transport_limit *limit)
         print_json_number("value", limit->value);
         print_json_member("unit", limit->unit);
         print_json_member("what", limit->what);
+        print_json_member("beyond", limit->beyond);
         print_json_member("where", limit->where);
         print_json_number("needed", limit->needed);
         print_json_number("enough", limit->enough);

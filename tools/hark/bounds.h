@@ -10,7 +10,7 @@
 #define MAX_LIMITS 64
 
 struct found_limit {
-        struct hark_transport_limit limit; /* with the most that any of them needs, or can use */
+        struct hark_transport_limit limit; /* as whoever can use most of it has it */
         char schemes[200];                 /* whose it is, with spaces between */
         unsigned n_schemes;
 };
