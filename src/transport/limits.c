@@ -48,6 +48,7 @@ struct row {
         unsigned enough_per_fd; /* for each descriptor of a connection, besides limit.enough */
         enum reading reading;
         int resource;
+        const char *raise; /* the command, where the hard limit is in the way of what is enough */
 };
 
 #define SYSCTL(_name, _path)                                                             \
@@ -60,14 +61,15 @@ struct row {
 
 static const struct row rows[] = {
         {.schemes = ALL,
-         .limit = {RESOURCE("NOFILE", "n"), .what = "descriptors of a process",
+         .limit = {RESOURCE("NOFILE", "n"), .what = "of this process",
                    .beyond = "nobody else can connect", .unit = "descriptors", .needed = 16,
                    .enough = 64},
          .enough_per_fd = CLIENTS,
-         .resource = RLIMIT_NOFILE},
+         .resource = RLIMIT_NOFILE,
+         .raise = "prlimit --pid $$ --nofile="},
         {.schemes = "unix seqpacket tcp inherit",
          .limit = {SYSCTL("net.core.somaxconn", "net/core/somaxconn"),
-                   .what = "connections that wait to be accepted",
+                   .what = "that wait to be accepted",
                    .beyond = "who connects waits, and tries again", .unit = "connections",
                    .enough = CLIENTS},
          .reading = READ_FIRST},
@@ -119,7 +121,7 @@ static const struct row rows[] = {
          .reading = READ_FIRST},
         {.schemes = "unix seqpacket dgram fifo",
          .limit = {SYSCTL("fs.inotify.max_user_instances", "fs/inotify/max_user_instances"),
-                   .what = "clients of this user that wait for a path, and are told at once",
+                   .what = "of this user that wait for a path, and are told at once",
                    .beyond = "they look for the server from time to time instead",
                    .unit = "clients", .enough = CLIENTS},
          .reading = READ_FIRST},
@@ -135,7 +137,7 @@ static const struct row rows[] = {
          .reading = READ_THIRD},
         {.schemes = "tcp udp",
          .limit = {NUMBERS("net.ipv4.ip_local_port_range", "net/ipv4/ip_local_port_range"),
-                   .what = "clients at one address, at one server",
+                   .what = "for clients at one address, of one server",
                    .beyond = "nobody else can connect from there", .unit = "ports"},
          .reading = READ_RANGE},
         {.schemes = "udp",
@@ -157,14 +159,15 @@ static const struct row rows[] = {
          .reading = READ_THIRD},
         {.schemes = "udp",
          .limit = {SYSCTL("net.ipv4.igmp_max_memberships", "net/ipv4/igmp_max_memberships"),
-                   .what = "multicast groups of a socket", .beyond = "it can join no more",
+                   .what = "of multicast, for a socket", .beyond = "it can join no more",
                    .unit = "groups"},
          .reading = READ_FIRST},
         {.schemes = "mq",
          .limit = {RESOURCE("MSGQUEUE", "q"), .what = "in all queues of this user",
                    .beyond = "queues are made smaller, and then nobody else can connect",
                    .unit = "bytes", .needed = QUEUES_NEEDED, .enough = QUEUES},
-         .resource = RLIMIT_MSGQUEUE},
+         .resource = RLIMIT_MSGQUEUE,
+         .raise = "prlimit --pid $$ --msgqueue="},
         {.schemes = "mq",
          .limit = {SYSCTL("fs.mqueue.msg_max", "fs/mqueue/msg_max"), .what = "in a queue",
                    .beyond = "the queue is full, and who sends waits", .unit = "messages",
@@ -183,10 +186,10 @@ static const struct row rows[] = {
                    .enough = CLIENTS + 1},
          .reading = READ_FIRST},
         {.schemes = "exec",
-         .limit = {RESOURCE("NPROC", "u"),
-                   .what = "processes of this user, those that it starts among them",
+         .limit = {RESOURCE("NPROC", "u"), .what = "of this user, those that it starts among them",
                    .beyond = "no program is started", .unit = "processes", .enough = 2 * CLIENTS},
-         .resource = RLIMIT_NPROC},
+         .resource = RLIMIT_NPROC,
+         .raise = "prlimit --pid $$ --nproc="},
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(*rows))
@@ -220,13 +223,15 @@ int hark_sysctl_read(const char *path, uint64_t ret_numbers[HARK_SYSCTL_NUMBERS]
         return parse_numbers(text, ret_numbers);
 }
 
-static int read_resource(int resource, uint64_t *ret_value)
+static int read_resource(const struct row *row, struct hark_transport_limit *limit)
 {
-        struct rlimit limit;
+        struct rlimit found;
 
-        if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+        if (getrlimit((__rlimit_resource_t)row->resource, &found) < 0)
                 return -errno;
-        *ret_value = limit.rlim_cur == RLIM_INFINITY ? HARK_NO_LIMIT : limit.rlim_cur;
+        limit->value = found.rlim_cur == RLIM_INFINITY ? HARK_NO_LIMIT : found.rlim_cur;
+        if (found.rlim_max < limit->enough)
+                limit->command = row->raise;
         return 0;
 }
 
@@ -247,17 +252,18 @@ static uint64_t value_of(enum reading reading, const uint64_t numbers[HARK_SYSCT
         return 0;
 }
 
-static int read_value(const struct row *row, uint64_t *ret_value)
+/* Into the limit, which has all else. */
+static int read_value(const struct row *row, struct hark_transport_limit *limit)
 {
         uint64_t numbers[HARK_SYSCTL_NUMBERS] = {0};
         int r;
 
         if (row->reading == READ_RESOURCE)
-                return read_resource(row->resource, ret_value);
-        r = hark_sysctl_read(row->limit.where, numbers);
+                return read_resource(row, limit);
+        r = hark_sysctl_read(limit->where, numbers);
         if (r < 0)
                 return r;
-        *ret_value = value_of(row->reading, numbers);
+        limit->value = value_of(row->reading, numbers);
         return 0;
 }
 
@@ -288,28 +294,30 @@ static bool concerns(const struct row *row, const struct hark_transport *transpo
         return row->schemes == ALL || is_among(row->schemes, transport->scheme);
 }
 
-static void fill(const struct row *row, const struct hark_transport *transport, uint64_t value,
-                 struct hark_transport_limit *ret_limit)
+static struct hark_transport_limit limit_of(const struct row *row,
+                                            const struct hark_transport *transport)
 {
-        *ret_limit = row->limit;
-        ret_limit->value = value;
-        ret_limit->enough += (uint64_t)row->enough_per_fd * transport->fds_per_connection;
+        struct hark_transport_limit limit = row->limit;
+
+        limit.enough += (uint64_t)row->enough_per_fd * transport->fds_per_connection;
+        return limit;
 }
 
 int hark_transport_limit_get(const char *scheme, size_t index,
                              struct hark_transport_limit *ret_limit)
 {
         const struct hark_transport *transport = find_transport(scheme);
-        uint64_t value = 0;
 
         if (!transport)
                 return -EPROTONOSUPPORT;
         for (const struct row *row = rows; row < rows + N_ROWS; row++) {
-                if (!concerns(row, transport) || read_value(row, &value) < 0)
+                struct hark_transport_limit limit = limit_of(row, transport);
+
+                if (!concerns(row, transport) || read_value(row, &limit) < 0)
                         continue;
                 if (index-- > 0)
                         continue;
-                fill(row, transport, value, ret_limit);
+                *ret_limit = limit;
                 return 0;
         }
         return -ENOENT;

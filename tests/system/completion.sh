@@ -15,13 +15,14 @@ offers() {
 }
 
 verbs_are_offered_test() {
-        equals "$(offers 'hark ')" 'bench call pub send serve sub transports wait'
+        equals "$(offers 'hark ')" 'bench call doctor pub send serve sub transports wait'
         equals "$(offers 'hark s')" 'send serve sub'
         equals "$(offers 'hark --')" '--help --version'
 }
 
 options_are_those_of_the_verb_test() {
         equals "$(offers 'hark call --')" '--help --idempotent --json --priority --repeat --stream --timeout --wait'
+        equals "$(offers 'hark doctor --')" '--help --json --quiet'
         equals "$(offers 'hark serve unix:/x --m')" '--method'
         equals "$(offers 'hark serve unix:/x --r')" '--report-only'
 }
@@ -29,6 +30,7 @@ options_are_those_of_the_verb_test() {
 transports_are_offered_where_an_address_stands_test() {
         contains "$(offers 'hark call ')" 'unix:'
         equals "$(offers 'hark sub tc')" 'tcp:'
+        equals "$(offers 'hark doctor tc')" 'tcp:'
         equals "$(offers 'hark call --timeout 5 tc')" 'tcp:'
         equals "$(offers 'hark call unix:/x tc')" ''
         equals "$(offers 'hark serve unix:/x --echo tc')" 'tcp:'

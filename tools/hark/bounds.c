@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "failure.h"
 #include "text.h"
 
 static struct found_limit *find_item(struct found_limits *limits, const char *name)
@@ -55,7 +56,7 @@ void find_limits(const char *scheme, struct found_limits *ret_limits)
         }
 }
 
-const struct hark_transport *find_transport(const char *address)
+static const struct hark_transport *find_transport(const char *address)
 {
         const struct hark_transport *transport;
         size_t size = strcspn(address, ":");
@@ -65,6 +66,18 @@ const struct hark_transport *find_transport(const char *address)
                     strncmp(transport->scheme, address, size) == 0)
                         return transport;
         return NULL;
+}
+
+int take_transport(const char *verb, const char *operand, const struct hark_transport **ret_wanted)
+{
+        const struct hark_transport *wanted = operand ? find_transport(operand) : NULL;
+
+        if (operand && !wanted) {
+                complain("%s: there is no transport '%s'; see hark transports", verb, operand);
+                return EXIT_USAGE;
+        }
+        *ret_wanted = wanted;
+        return EXIT_GOOD;
 }
 
 size_t count_transports(void)

@@ -23,8 +23,9 @@ struct found_limits {
 /* Of all transports, or, not NULL, of that one. */
 void find_limits(const char *scheme, struct found_limits *ret_limits);
 
-/* Of an address or its scheme; NULL: there is none. */
-const struct hark_transport *find_transport(const char *address);
+/* The one that a verb's operand, an address or its scheme, names; NULL: all. Returns EXIT_GOOD; or
+ * says that there is none such, and returns EXIT_USAGE. */
+int take_transport(const char *verb, const char *operand, const struct hark_transport **ret_wanted);
 
 size_t count_transports(void);
 

@@ -13,8 +13,8 @@
 #include "verb.h"
 
 static const struct verb *const verbs[] = {
-        &verb_serve, &verb_call,       &verb_send,  &verb_sub,          &verb_pub,
-        &verb_wait,  &verb_transports, &verb_bench, &verb_bench_server,
+        &verb_serve, &verb_call,       &verb_send,   &verb_sub,   &verb_pub,
+        &verb_wait,  &verb_transports, &verb_doctor, &verb_bench, &verb_bench_server,
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(*verbs))

@@ -227,13 +227,11 @@ static void print_json(const struct hark_transport *wanted)
 static int run_transports(const void *userdata, char **operands)
 {
         const struct transports_options *options = userdata;
-        const struct hark_transport *wanted = NULL;
+        const struct hark_transport *wanted;
+        int r = take_transport("transports", operands[0], &wanted);
 
-        if (operands[0] && !(wanted = find_transport(operands[0]))) {
-                complain("transports: there is no transport '%s'; see hark transports",
-                         operands[0]);
-                return EXIT_USAGE;
-        }
+        if (r != EXIT_GOOD)
+                return r;
         if (options->is_json) {
                 print_json(wanted);
         } else if (wanted) {

@@ -33,6 +33,7 @@ extern const struct verb verb_sub;
 extern const struct verb verb_pub;
 extern const struct verb verb_wait;
 extern const struct verb verb_transports;
+extern const struct verb verb_doctor;
 extern const struct verb verb_bench;
 extern const struct verb verb_bench_server;
 
