@@ -33,9 +33,12 @@ an_address_of_ones_own_is_measured_test() {
 
 # A packet less, as much as one takes, and more, in some.
 payloads_of_all_sizes_pass_the_floor_in_packets_test() {
-        hark bench --seconds 1 --sizes 8191,8192,8193,300K,3M --json \
-                seqpacket: dgram: fifo: mq: >rows
+        local addresses
+        mapfile -t addresses < <(hark transports |
+                sed -n '2,/^$/s/^\(seqpacket\|dgram\|udp\|mq\) .*/\1:/p')
+        hark bench --seconds 1 --sizes 8191,8192,8193,300K,3M --json "${addresses[@]}" >rows
         equals "$(grep -c '"size":8193' rows)" "$(grep -c '"size":3145728' rows)"
+        contains "$(<rows)" '"mq:"'
 }
 
 what_is_lacking_does_not_keep_the_others_from_being_measured_test() {
