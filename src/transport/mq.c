@@ -79,7 +79,7 @@ static int look_for_end(struct mq_client *client)
 {
         if (client->n_in_a_row >= HARK_MQ_FULL && client->port.connection != 0 &&
             !hark_mq_port_is_held(client->own))
-                client->port.is_ended = true;
+                client->port.base.is_ended = true;
         client->n_in_a_row = 0;
         return -EAGAIN;
 }
@@ -102,7 +102,7 @@ static int read_one(struct mq_client *client)
 static void on_readable(struct hark_io *io, uint32_t events)
 {
         struct mq_client *client = hark_container_of(io, struct mq_client, readable);
-        struct hark_port *port = &client->port.port;
+        struct hark_port *port = &client->port.base.port;
 
         (void)events;
         if (port->is_open) {
@@ -111,7 +111,7 @@ static void on_readable(struct hark_io *io, uint32_t events)
         }
         (void)read_one(client);
         if (client->port.connection != 0)
-                hark_mq_port_tell(&client->port);
+                hark_inbox_port_tell(&client->port.base);
 }
 
 static void drain_client(struct mq_port *port)
@@ -124,7 +124,7 @@ static ssize_t receive_client(struct mq_port *port, const struct iovec *iov, uns
         struct mq_client *client = client_of(port);
         int r = 0;
 
-        while (r == 0 && !hark_inbox_has_frame(&port->inbox) && !port->is_ended)
+        while (r == 0 && !hark_inbox_has_frame(&port->base.inbox) && !port->base.is_ended)
                 r = read_one(client);
         if (r < 0 && r != -EAGAIN)
                 return r;
@@ -174,7 +174,7 @@ static void close_client(struct mq_port *port)
 static int start_client(struct mq_port *port)
 {
         struct mq_client *client = client_of(port);
-        hark_loop *loop = port->port.loop;
+        hark_loop *loop = port->base.port.loop;
         int r = hark_io_start(loop, &client->readable, client->own, EPOLLIN, on_readable);
 
         if (r == 0)
@@ -200,12 +200,12 @@ static int open_queues(struct mq_client *client, const struct hark_address *addr
         if (out < 0)
                 return out;
         hark_mq_port_set_out(port, out);
-        r = hark_users_check_server(&port->port, NULL, address->path, &users, server);
+        r = hark_users_check_server(&port->base.port, NULL, address->path, &users, server);
         if (r < 0)
                 return r;
         if (getrandom(client->nonce, HARK_MQ_NONCE, 0) != HARK_MQ_NONCE)
                 return -EIO; /* so few bytes are never cut by a signal, see getrandom(2) */
-        client->own = hark_mq_make(port->port.loop, address->path, server, client->own_name);
+        client->own = hark_mq_make(port->base.port.loop, address->path, server, client->own_name);
         return client->own < 0 ? client->own : 0;
 }
 
@@ -227,7 +227,7 @@ static int connect_mq(hark_loop *loop, const struct hark_address *address,
                 close_client(&client->port);
                 return r;
         }
-        *ret_port = &client->port.port;
+        *ret_port = &client->port.base.port;
         return 0;
 }
 
@@ -235,7 +235,7 @@ static int connect_mq(hark_loop *loop, const struct hark_address *address,
 
 static struct mq_port *mq_port_of(struct hark_port *port)
 {
-        return hark_container_of(port, struct mq_port, port);
+        return hark_container_of(port, struct mq_port, base.port);
 }
 
 static int start_mq(struct hark_port *base)

@@ -43,9 +43,9 @@ static int refuse(struct mq_port *port, const struct hark_header *header, const 
 
         memcpy(name, frame + HARK_HEADER_SIZE, header->name_size);
         if (is_too_large)
-                return hark_pose_refusal(&port->inbox, header, name, HARK_RESOURCE_EXHAUSTED,
+                return hark_pose_refusal(&port->base.inbox, header, name, HARK_RESOURCE_EXHAUSTED,
                                          "larger than a message of the queue may be");
-        return hark_pose_refusal(&port->inbox, header, name, HARK_UNIMPLEMENTED,
+        return hark_pose_refusal(&port->base.inbox, header, name, HARK_UNIMPLEMENTED,
                                  "in a queue only what expects no answer can be left");
 }
 
@@ -72,9 +72,9 @@ static int leave_frame(struct mq_port *port, const uint8_t *frame, size_t size)
                 return put_left(port, frame, size, header.priority);
         switch (header.type) {
         case HARK_FRAME_HELLO:
-                return hark_pose_hello(&port->inbox, NULL, port->chunk_size - PREFIX_MAX);
+                return hark_pose_hello(&port->base.inbox, NULL, port->chunk_size - PREFIX_MAX);
         case HARK_FRAME_PING:
-                return hark_pose_pong(&port->inbox, header.id);
+                return hark_pose_pong(&port->base.inbox, header.id);
         case HARK_FRAME_REQUEST:
         case HARK_FRAME_SUBSCRIBE:
         case HARK_FRAME_PUBLISH:
@@ -102,8 +102,8 @@ static ssize_t send_left(struct mq_port *port, const struct hark_out_frame *fram
                         break;
                 sent += frames[i].size;
         }
-        if (hark_inbox_has_frame(&port->inbox))
-                hark_mq_port_tell_soon(port);
+        if (hark_inbox_has_frame(&port->base.inbox))
+                hark_inbox_port_tell_soon(&port->base);
         return (ssize_t)sent;
 }
 
@@ -112,7 +112,7 @@ static int start_leaving(struct mq_port *port)
         int r = hark_mq_port_watch_queue(port);
 
         if (r == 0)
-                hark_loop_queue_chore(port->port.loop, &port->opening);
+                hark_inbox_port_open_soon(&port->base);
         return r;
 }
 
@@ -137,7 +137,7 @@ static int open_left(struct mq_port *port, const struct hark_address *address)
         int out = hark_mq_open_to_leave(address->path, &server);
 
         if (out == -ENOENT)
-                hark_log(hark_loop_log(port->port.loop), LOG_ERR,
+                hark_log(hark_loop_log(port->base.port.loop), LOG_ERR,
                          "there is no queue mq:%s to leave anything in: a server makes it, and one "
                          "at mq:%s?keep lets it stay",
                          address->path, address->path);
@@ -146,7 +146,7 @@ static int open_left(struct mq_port *port, const struct hark_address *address)
         hark_mq_port_set_queue(port, out);
         if (port->chunk_size < HARK_MESSAGE_SIZE_MIN + PREFIX_MAX)
                 return -EMSGSIZE;
-        return hark_users_check_server(&port->port, NULL, address->path, &users, server);
+        return hark_users_check_server(&port->base.port, NULL, address->path, &users, server);
 }
 
 int hark_mq_leave(hark_loop *loop, const struct hark_address *address, struct hark_port **ret_port)
@@ -161,7 +161,7 @@ int hark_mq_leave(hark_loop *loop, const struct hark_address *address, struct ha
         if (r < 0)
                 close_leaving(port);
         else
-                *ret_port = &port->port;
+                *ret_port = &port->base.port;
         return r;
 }
 
@@ -180,14 +180,14 @@ static ssize_t send_to_left(struct mq_port *port, const struct hark_out_frame *f
 
         for (unsigned i = 0; i < n_frames; i++)
                 sent += frames[i].size;
-        port->is_ended = true;
-        hark_mq_port_tell_soon(port);
+        port->base.is_ended = true;
+        hark_inbox_port_tell_soon(&port->base);
         return (ssize_t)sent;
 }
 
 static int start_left(struct mq_port *port)
 {
-        hark_loop_queue_chore(port->port.loop, &port->opening);
+        hark_inbox_port_open_soon(&port->base);
         return 0;
 }
 
@@ -218,7 +218,7 @@ struct mq_left *hark_mq_left_new(hark_loop *loop, struct mq_left **taker)
         hark_mq_port_init(&left->port, &left_ops, loop);
         left->taker = taker;
         *taker = left;
-        if (hark_pose_hello(&left->port.inbox, "left", HARK_MQ_SIZE_MAX) == 0)
+        if (hark_pose_hello(&left->port.base.inbox, "left", HARK_MQ_SIZE_MAX) == 0)
                 return left;
         close_left(&left->port);
         return NULL;
@@ -226,7 +226,7 @@ struct mq_left *hark_mq_left_new(hark_loop *loop, struct mq_left **taker)
 
 bool hark_mq_left_is_full(const struct mq_left *left)
 {
-        return left->port.inbox.size > HARK_MQ_WINDOW;
+        return left->port.base.inbox.size > HARK_MQ_WINDOW;
 }
 
 bool hark_mq_left_put(struct mq_left *left, uint8_t *frame, size_t size)
@@ -239,5 +239,5 @@ bool hark_mq_left_put(struct mq_left *left, uint8_t *frame, size_t size)
                 return false;
         /* Those of several may have the same. */
         hark_store32(frame + ID_AT, ++left->n);
-        return hark_inbox_put(&left->port.inbox, 0, frame, size, true) == 0;
+        return hark_inbox_put(&left->port.base.inbox, 0, frame, size, true) == 0;
 }

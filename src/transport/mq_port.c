@@ -22,7 +22,7 @@
 
 static struct mq_port *mq_port_of(struct hark_port *port)
 {
-        return hark_container_of(port, struct mq_port, port);
+        return hark_container_of(port, struct mq_port, base.port);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -182,7 +182,8 @@ static bool owes_word(const struct mq_port *port)
 /* Room in the window is told by the server; room in the queue, by epoll. */
 static void update(struct mq_port *port)
 {
-        bool is_wanted = port->wanted & HARK_PORT_WRITABLE && has_window(port, port->chunk_size);
+        bool is_wanted =
+                port->base.wanted & HARK_PORT_WRITABLE && has_window(port, port->chunk_size);
 
         if (port->writable.loop)
                 hark_io_set(&port->writable, is_wanted || owes_word(port) ? EPOLLOUT : 0);
@@ -197,20 +198,21 @@ static void tell_taken(struct mq_port *port)
 static void on_writable(struct hark_io *io, uint32_t events)
 {
         struct mq_port *port = hark_container_of(io, struct mq_port, writable);
-        bool is_wanted = port->wanted & HARK_PORT_WRITABLE && has_window(port, port->chunk_size);
+        bool is_wanted =
+                port->base.wanted & HARK_PORT_WRITABLE && has_window(port, port->chunk_size);
 
         (void)events;
         tell_taken(port);
         update(port);
-        if (is_wanted && port->port.is_open)
-                port->port.on_event(&port->port, HARK_PORT_WRITABLE);
+        if (is_wanted && port->base.port.is_open)
+                port->base.port.on_event(&port->base.port, HARK_PORT_WRITABLE);
 }
 
 void hark_mq_port_want(struct hark_port *base, unsigned events)
 {
         struct mq_port *port = mq_port_of(base);
 
-        port->wanted = events;
+        port->base.wanted = events;
         update(port);
 }
 
@@ -219,11 +221,11 @@ static void tell_death(struct mq_port *port)
 {
         bool is_gone = false;
 
-        port->is_gone = &is_gone;
+        port->base.is_gone = &is_gone;
         port->ops->drain(port);
         if (is_gone)
                 return;
-        port->is_gone = NULL;
+        port->base.is_gone = NULL;
         hark_mq_port_break(port, -ECONNRESET);
 }
 
@@ -243,17 +245,17 @@ static void on_look(struct hark_timer *timer)
         if (hark_mq_port_is_alone(port))
                 tell_death(port);
         else
-                hark_timer_start(port->port.loop, timer, hark_now_ns() + LOOK_NS, on_look);
+                hark_timer_start(port->base.port.loop, timer, hark_now_ns() + LOOK_NS, on_look);
 }
 
 int hark_mq_port_watch_queue(struct mq_port *port)
 {
-        return hark_io_start(port->port.loop, &port->writable, port->out, 0, on_writable);
+        return hark_io_start(port->base.port.loop, &port->writable, port->out, 0, on_writable);
 }
 
 int hark_mq_port_watch(struct mq_port *port)
 {
-        hark_loop *loop = port->port.loop;
+        hark_loop *loop = port->base.port.loop;
         bool is_us = port->peer.pid == getpid();
         int r = hark_mq_port_watch_queue(port);
 
@@ -264,69 +266,19 @@ int hark_mq_port_watch(struct mq_port *port)
         return r;
 }
 
-static bool has_something(const struct mq_port *port)
-{
-        return (port->is_ended || hark_inbox_has_frame(&port->inbox)) &&
-               port->wanted & HARK_PORT_READABLE;
-}
-
-static void on_again(struct hark_timer *timer)
-{
-        hark_mq_port_tell(hark_container_of(timer, struct mq_port, again));
-}
-
-void hark_mq_port_tell_soon(struct mq_port *port)
-{
-        if (!port->is_broken)
-                hark_timer_start(port->port.loop, &port->again, hark_now_ns(), on_again);
-}
-
-/* epoll tells it again and again, and so must we. */
-void hark_mq_port_tell(struct mq_port *port)
-{
-        unsigned events = has_something(port) ? HARK_PORT_READABLE : 0;
-        bool is_gone = false;
-
-        if (port->is_broken || !port->port.on_event)
-                return; /* or not started yet: then its opening tells */
-        if (!port->port.is_open) {
-                port->port.is_open = true;
-                hark_task_cancel(&port->opening);
-                events |= HARK_PORT_OPENED;
-        }
-        if (events == 0)
-                return;
-        port->is_gone = &is_gone;
-        port->port.on_event(&port->port, events);
-        if (is_gone)
-                return;
-        port->is_gone = NULL;
-        if (has_something(port))
-                hark_mq_port_tell_soon(port);
-}
-
-static void run_opening(struct hark_task *task)
-{
-        hark_mq_port_tell(hark_container_of(task, struct mq_port, opening));
-}
-
 static void stop(struct mq_port *port)
 {
         hark_io_stop(&port->writable);
         hark_io_stop(&port->death);
         hark_timer_stop(&port->look);
-        hark_timer_stop(&port->again);
-        hark_task_cancel(&port->opening);
 }
 
 void hark_mq_port_break(struct mq_port *port, int error)
 {
-        if (port->is_broken || !port->port.on_event)
+        if (port->base.is_broken || !port->base.port.on_event)
                 return;
-        port->is_broken = true;
         stop(port);
-        port->port.error = error;
-        port->port.on_event(&port->port, HARK_PORT_BROKEN);
+        hark_inbox_port_break(&port->base, error);
 }
 
 /* --- receiving -------------------------------------------------------------------------------- */
@@ -342,57 +294,38 @@ int hark_mq_port_put(struct mq_port *port, const struct hark_chunk *chunk, unsig
                 update(port);
                 return 0;
         case HARK_CHUNK_CLOSE:
-                port->is_ended = true;
+                port->base.is_ended = true;
                 return 0;
         case HARK_CHUNK_DATA:
-                if (port->is_server && port->inbox.size + chunk->size > HARK_MQ_WINDOW)
+                if (port->is_server && port->base.inbox.size + chunk->size > HARK_MQ_WINDOW)
                         return -EPROTO; /* more than it was let */
-                return hark_inbox_put(&port->inbox, slot, bytes, chunk->size,
+                return hark_inbox_put(&port->base.inbox, slot, bytes, chunk->size,
                                       chunk->flags & HARK_CHUNK_LAST);
         default:
                 return 0;
         }
 }
 
-static void gather(const struct iovec *iov, unsigned n_iov, const uint8_t *bytes, size_t size)
-{
-        for (unsigned i = 0; i < n_iov && size > 0; i++) {
-                size_t n = smaller(iov[i].iov_len, size);
-
-                memcpy(iov[i].iov_base, bytes, n);
-                bytes += n;
-                size -= n;
-        }
-}
-
 ssize_t hark_mq_port_take(struct mq_port *port, const struct iovec *iov, unsigned n_iov)
 {
-        size_t size;
-        const uint8_t *frame = hark_inbox_peek(&port->inbox, &size);
+        ssize_t n = hark_inbox_port_take(&port->base, iov, n_iov);
 
-        if (!frame)
-                return port->is_ended ? 0 : -EAGAIN;
-        gather(iov, n_iov, frame, size);
-        hark_inbox_take(&port->inbox);
-        port->n_taken += (uint32_t)size;
+        if (n <= 0)
+                return n;
+        port->n_taken += (uint32_t)n;
         tell_taken(port);
         update(port);
-        return (ssize_t)size;
+        return n;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 void hark_mq_port_init(struct mq_port *port, const struct mq_port_ops *ops, hark_loop *loop)
 {
-        port->port.transport = &hark_transport_mq;
-        port->port.capabilities = hark_transport_mq.public.capabilities;
-        port->port.loop = loop;
+        hark_inbox_port_init(&port->base, &hark_transport_mq, loop);
         port->ops = ops;
         port->out = -1;
-        port->wanted = HARK_PORT_READABLE;
         hark_credentials_init(&port->peer);
-        hark_inbox_init(&port->inbox, HARK_MQ_FRAME);
-        hark_task_init(&port->opening, run_opening, NULL);
 }
 
 void hark_mq_port_set_queue(struct mq_port *port, int out)
@@ -413,12 +346,10 @@ void hark_mq_port_set_out(struct mq_port *port, int out)
 
 void hark_mq_port_done(struct mq_port *port)
 {
-        if (port->is_gone)
-                *port->is_gone = true;
-        if (port->connection != 0 && !port->is_ended && !port->is_broken)
+        if (port->connection != 0 && !port->base.is_ended && !port->base.is_broken)
                 (void)hark_mq_port_say(port, HARK_CHUNK_CLOSE, NULL, 0);
         stop(port);
-        hark_inbox_done(&port->inbox);
+        hark_inbox_port_done(&port->base);
         hark_close(port->out);
         hark_close(port->peer.pidfd);
 }

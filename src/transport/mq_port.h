@@ -23,8 +23,7 @@
 
 #include "base/map.h"
 #include "link/chunk.h"
-#include "link/inbox.h"
-#include "transport/transport.h"
+#include "transport/inbox_port.h"
 #include "transport/mq_queue.h"
 
 #define HARK_MQ_FRAME  ((size_t)20 * 1024) /* 16 KiB of payload, and the prefix */
@@ -43,16 +42,12 @@ struct mq_port_ops {
 };
 
 struct mq_port {
-        struct hark_port port; /* the first member */
+        struct hark_inbox_port base; /* the first member */
         const struct mq_port_ops *ops;
         bool is_server;
         int out;           /* the other side's queue; -1: none yet */
         size_t chunk_size; /* bytes of a frame in one of its messages */
         uint64_t connection;
-        struct hark_inbox inbox;
-        unsigned wanted;              /* enum hark_port_event */
-        bool is_ended;                /* the other side has closed */
-        bool is_broken;               /* and said so */
         bool has_begun;               /* the first frame has left */
         uint32_t n_sent;              /* bytes of frames; the client's */
         uint32_t n_acked;             /* and what the server has taken of them */
@@ -62,9 +57,6 @@ struct mq_port {
         struct hark_io writable;      /* out */
         struct hark_io death;         /* the pidfd */
         struct hark_timer look;
-        struct hark_timer again;   /* what has been told, and is still so */
-        struct hark_task opening;  /* of a server's end, which is open at once */
-        bool *is_gone;             /* of what is going on with it, which may close it; or NULL */
         struct hark_map_node node; /* of the server's connections */
 };
 
@@ -94,13 +86,6 @@ int hark_mq_port_put(struct mq_port *port, const struct hark_chunk *chunk, unsig
 
 /* The receive of struct hark_transport_ops, of what has been taken in. */
 ssize_t hark_mq_port_take(struct mq_port *port, const struct iovec *iov, unsigned n_iov);
-
-/* Tells what can be done; as long as that is so, it is told again. The last thing that is done with
- * it, in the gathering phase. */
-void hark_mq_port_tell(struct mq_port *port);
-
-/* The same, when the loop gathers next. */
-void hark_mq_port_tell_soon(struct mq_port *port);
 
 /* Copies so many bytes of a frame, from offset on. */
 void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to,

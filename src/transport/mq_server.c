@@ -108,7 +108,7 @@ static int start_server(struct mq_port *port)
         int r = hark_mq_port_watch(port);
 
         if (r == 0)
-                hark_loop_queue_chore(port->port.loop, &port->opening);
+                hark_inbox_port_open_soon(&port->base);
         return r;
 }
 
@@ -186,7 +186,7 @@ static void take_opening(struct mq_queue *queue, const struct hark_chunk *chunk,
         if (hark_mq_port_say(&connection->port, HARK_CHUNK_ACCEPT, bytes, HARK_MQ_NONCE) < 0)
                 close_connection(&connection->port);
         else
-                listener->base.on_port(&listener->base, &connection->port.port);
+                listener->base.on_port(&listener->base, &connection->port.base.port);
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */
@@ -207,7 +207,7 @@ static void tell_all(struct mq_queue *queue)
                         hark_container_of(link, struct mq_connection, told);
 
                 hark_list_remove(link);
-                hark_mq_port_tell(&connection->port);
+                hark_inbox_port_tell(&connection->port.base);
         }
 }
 
@@ -218,7 +218,7 @@ static void hand_over(struct mq_queue *queue, const struct hark_chunk *chunk, un
         struct mq_port *port = node ? hark_container_of(node, struct mq_port, node) : NULL;
         int r;
 
-        if (!port || port->is_broken)
+        if (!port || port->base.is_broken)
                 return;
         r = hark_mq_port_put(port, chunk, priority, bytes);
         if (r < 0)
@@ -238,9 +238,9 @@ static void take_left(struct mq_queue *queue, const struct hark_chunk *chunk, ui
         if (is_new && !hark_mq_left_new(listener->base.loop, &queue->left))
                 return;
         if (!hark_mq_left_put(queue->left, bytes, chunk->size) && is_new)
-                hark_port_close(&queue->left->port.port);
+                hark_port_close(&queue->left->port.base.port);
         else if (is_new)
-                listener->base.on_port(&listener->base, &queue->left->port.port);
+                listener->base.on_port(&listener->base, &queue->left->port.base.port);
 }
 
 static void take_message(struct mq_queue *queue, size_t size, unsigned priority)
@@ -277,10 +277,11 @@ static void tell_all_soon(struct mq_queue *queue)
 
         while ((link = hark_list_first(&queue->to_tell))) {
                 hark_list_remove(link);
-                hark_mq_port_tell_soon(&hark_container_of(link, struct mq_connection, told)->port);
+                hark_inbox_port_tell_soon(
+                        &hark_container_of(link, struct mq_connection, told)->port.base);
         }
         if (queue->left)
-                hark_mq_port_tell_soon(&queue->left->port);
+                hark_inbox_port_tell_soon(&queue->left->port.base);
 }
 
 /* All that lies there now, and so all that one who has died has sent. */
@@ -307,7 +308,7 @@ static void on_look(struct hark_timer *timer)
 
                 if (!hark_mq_port_is_alone(&connection->port))
                         continue;
-                connection->port.is_ended = true;
+                connection->port.base.is_ended = true;
                 tell_later(connection);
         }
         queue->n_refs++;
@@ -327,7 +328,7 @@ static void on_readable(struct hark_io *io, uint32_t events)
                 n++;
         tell_all(queue);
         if (queue->left)
-                hark_mq_port_tell(&queue->left->port);
+                hark_inbox_port_tell(&queue->left->port.base);
         if (n >= HARK_MQ_FULL && !hark_timer_is_running(&queue->look) && queue->io.loop)
                 hark_timer_start(queue->io.loop, &queue->look, hark_now_ns() + LOOK_NS, on_look);
         unref_queue(queue);

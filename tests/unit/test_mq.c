@@ -346,7 +346,7 @@ START_TEST(what_is_read_at_the_end_of_one_is_told_to_the_others)
         join(&server, &first, &ends[0]);
         join(&server, &second, &ends[1]);
         ck_assert_int_eq(send_frame(&second, there, sizeof(there), 0), sizeof(there));
-        port = hark_container_of(ends[0].port, struct mq_port, port);
+        port = hark_container_of(ends[0].port, struct mq_port, base.port);
         port->ops->drain(port); /* as at the death of the first */
         kit_wait(server.loop, &ends[1].n_readable, 1);
         kit_close(&first);
