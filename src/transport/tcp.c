@@ -29,7 +29,7 @@
 #include "transport/inherited.h"
 #include "transport/fd_port.h"
 #include "transport/inet_address.h"
-#include "transport/tcp_listen.h"
+#include "transport/inet_listen.h"
 #include "transport/tcp_socket.h"
 
 /* How long an address may leave us waiting before the next one is tried: its first packet is sent
@@ -268,33 +268,17 @@ static int admit(struct hark_acceptor *acceptor, int fd, struct hark_port **ret_
         return 0;
 }
 
-/* The address with the port that it really has. NULL: no memory. */
-static char *print_listener(int fd, const struct hark_address *address)
-{
-        union hark_inet_name name = {0};
-        socklen_t size = sizeof(name);
-        char text[64] = "";
-        char *printed;
-
-        (void)getsockname(fd, &name.any, &size); /* cannot fail for a bound socket */
-        hark_inet_print(&name, text, sizeof(text));
-        if (hark_inet_is_any(address)) /* sin6_port lies where sin_port lies */
-                (void)snprintf(text, sizeof(text), "*:%u", ntohs(name.in.sin_port));
-        return asprintf(&printed, "tcp:%s", text) < 0 ? NULL : printed;
-}
-
 static int start_tcp_listener(struct tcp_listener *listener, hark_loop *loop,
                               const struct hark_address *address)
 {
-        hark_cleanup(hark_closep) int fd = hark_tcp_listen(address);
+        hark_cleanup(hark_closep) int fd =
+                hark_inet_listen(loop, address, SOCK_STREAM, hark_tcp_listen);
         struct hark_listener *base = &listener->acceptor.listener;
         int r;
 
-        if (fd == -EPERM)
-                hark_inet_log_exposure(loop, address->text);
         if (fd < 0)
                 return fd;
-        base->address = print_listener(fd, address);
+        base->address = hark_inet_listener_address(fd, address);
         if (!base->address)
                 return -ENOMEM;
         r = hark_acceptor_start(&listener->acceptor, loop, fd, admit);

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "base/cleanup.h"
 #include "transport/inet_address.h"
 
 #define KEEP_IDLE_S     30
@@ -40,6 +41,29 @@ int hark_tcp_open(int family)
                 return -errno;
         hark_tcp_set_up(fd);
         return fd;
+}
+
+static int set_up_listening(int fd, const struct addrinfo *info, bool is_v6_only)
+{
+        int yes = 1, v6_only = is_v6_only;
+
+        /* Or else a server that ends could not begin again while its old connections fade. */
+        if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+                return -errno;
+        if (info->ai_family == AF_INET6 &&
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) < 0)
+                return -errno;
+        if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
+                return -errno;
+        return 0;
+}
+
+int hark_tcp_listen(const struct addrinfo *info, bool is_v6_only)
+{
+        hark_cleanup(hark_closep) int fd = hark_tcp_open(info->ai_family);
+        int r = fd < 0 ? fd : set_up_listening(fd, info, is_v6_only);
+
+        return r < 0 ? r : HARK_TAKE_FD(fd);
 }
 
 enum hark_tcp_health hark_tcp_look(int fd, unsigned silence_ms)

@@ -22,6 +22,7 @@
  * not. Nor does what the kernel does on its own, which takes a quarter of an hour.
  */
 
+#include <netdb.h>
 #include <stdbool.h>
 
 #define HARK_TCP_SILENCE_MS 60000
@@ -30,6 +31,10 @@
 /* A non-blocking socket of AF_INET or AF_INET6, or -errno. Small writes leave it at once, and a
  * lost machine is noticed as said above; sockets that it accepts are the same in this. */
 int hark_tcp_open(int family);
+
+/* The same, bound to an address and listening. Takes an address at which another one listened a
+ * moment ago. */
+int hark_tcp_listen(const struct addrinfo *info, bool is_v6_only);
 
 /* Sets a socket that somebody else has made to the same. */
 void hark_tcp_set_up(int fd);
