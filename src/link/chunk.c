@@ -33,19 +33,29 @@ void hark_chunk_encode(const struct hark_chunk *chunk, uint8_t bytes[HARK_CHUNK_
         hark_store16(bytes + 6, sum_of(bytes));
 }
 
-bool hark_chunk_decode(const uint8_t *packet, size_t packet_size, struct hark_chunk *ret_chunk)
+bool hark_chunk_decode_header(const uint8_t *bytes, size_t size, struct hark_chunk *ret_chunk)
 {
-        if (packet_size < HARK_CHUNK_HEADER || packet[0] != HARK_CHUNK_MAGIC ||
-            packet[1] != HARK_CHUNK_VERSION || hark_load16(packet + 6) != sum_of(packet) ||
-            hark_load16(packet + 4) != packet_size - HARK_CHUNK_HEADER)
+        if (size < HARK_CHUNK_HEADER || bytes[0] != HARK_CHUNK_MAGIC ||
+            bytes[1] != HARK_CHUNK_VERSION || hark_load16(bytes + 6) != sum_of(bytes))
                 return false;
         *ret_chunk = (struct hark_chunk){
-                .kind = packet[2],
-                .flags = packet[3],
-                .size = hark_load16(packet + 4),
-                .connection = hark_load64(packet + 8),
-                .sequence = hark_load32(packet + 16),
-                .acknowledged = hark_load32(packet + 20),
+                .kind = bytes[2],
+                .flags = bytes[3],
+                .size = hark_load16(bytes + 4),
+                .connection = hark_load64(bytes + 8),
+                .sequence = hark_load32(bytes + 16),
+                .acknowledged = hark_load32(bytes + 20),
         };
+        return true;
+}
+
+bool hark_chunk_decode(const uint8_t *packet, size_t packet_size, struct hark_chunk *ret_chunk)
+{
+        struct hark_chunk chunk;
+
+        if (!hark_chunk_decode_header(packet, packet_size, &chunk) ||
+            chunk.size != packet_size - HARK_CHUNK_HEADER)
+                return false;
+        *ret_chunk = chunk;
         return true;
 }

@@ -40,8 +40,8 @@ enum hark_chunk_kind {
 };
 
 enum hark_chunk_flag {
-        HARK_CHUNK_LAST = 1 << 0,    /* of its frame */
-        HARK_CHUNK_RELIABLE = 1 << 1 /* is sent again until it is acknowledged */
+        HARK_CHUNK_LAST = 1 << 0, /* of its frame */
+        HARK_CHUNK_FULL = 1 << 1  /* takes nothing beyond what it took before (udp:) */
 };
 
 struct hark_chunk {
@@ -57,5 +57,8 @@ void hark_chunk_encode(const struct hark_chunk *chunk, uint8_t bytes[HARK_CHUNK_
 /* Reads the header of a packet. false: it is none, or does not have the size it says; flags and
  * kinds that are not known are not refused. */
 bool hark_chunk_decode(const uint8_t *packet, size_t packet_size, struct hark_chunk *ret_chunk);
+
+/* Reads the header alone, of a packet of which not all need be there. false: it is none. */
+bool hark_chunk_decode_header(const uint8_t *bytes, size_t size, struct hark_chunk *ret_chunk);
 
 #endif
