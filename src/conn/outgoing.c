@@ -90,6 +90,7 @@ static void fill_header(struct hark_outgoing *outgoing, const struct hark_send *
         if (send->extensions.size > 0)
                 outgoing->header.flags |= HARK_FLAG_EXTENSIONS;
         outgoing->deadline_ns = send->deadline_ns;
+        outgoing->loss_number = send->loss_number;
 }
 
 static void copy_prefix(struct hark_outgoing *outgoing, const struct hark_send *send)

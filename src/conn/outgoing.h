@@ -38,6 +38,7 @@ struct hark_outgoing {
         struct hark_list group_link;
         struct hark_map_node group_node; /* for a table of the group's owner */
         struct hark_header header;
+        uint64_t loss_number;  /* as in hark_send */
         uint64_t number;       /* counts up as they are queued, see hark_writer */
         uint64_t deadline_ns;  /* becomes time left when it leaves; HARK_NEVER: none */
         hark_message *message; /* holds payload and fds; NULL: payload lies behind the prefix */
@@ -65,6 +66,8 @@ struct hark_send {
         hark_message *message;              /* instead of payload: bytes and fds to share */
         struct hark_span extensions;        /* as hark_extensions_finish() made them */
         uint64_t deadline_ns;               /* HARK_NEVER: none */
+        uint64_t loss_number; /* of a notification that may be lost on the way, if that is told; 0:
+                                 it must not */
         struct hark_outgoing_group *group;
         bool is_control; /* the library's own, for which no limit of the queue counts */
         bool is_again;   /* nor for this, which was let in before, on another connection */

@@ -69,9 +69,9 @@ static void lay_out(const struct hark_outgoing *outgoing, size_t offset, size_t 
         size_t prefix_size = is_first ? outgoing->prefix_size : 0;
         size_t padding = hark_align8(payload_size) - payload_size;
 
-        *frame =
-                (struct hark_out_frame){.priority = outgoing->header.priority,
-                                        .must_arrive = outgoing->header.type != HARK_FRAME_PUBLISH};
+        *frame = (struct hark_out_frame){.priority = outgoing->header.priority};
+        if (payload_size == outgoing->payload_size)
+                frame->loss_number = outgoing->loss_number;
         if (is_first && !outgoing->message) {
                 add_piece(frame, head, HARK_HEADER_SIZE + prefix_size + hark_align8(payload_size));
                 return;
@@ -107,6 +107,7 @@ static void plan_current(const struct hark_writer *writer, struct hark_plan *pla
         frame->size = current->size - writer->current_sent;
         frame->fds = NULL;
         frame->n_fds = 0;
+        frame->loss_number = 0;
         plan->planned[0] = *current;
         plan->n_frames = 1;
         plan->size = frame->size;

@@ -108,6 +108,15 @@ void hark_conn_read_the_rest(struct hark_conn *conn, int error)
                 hark_conn_close_at_end(conn, conn->send_error);
 }
 
+/* Whether a port that is closed now takes nothing with it. */
+static bool has_arrived(const struct hark_conn *conn)
+{
+        struct hark_port *port = conn->port;
+
+        return hark_writer_is_empty(&conn->writer) &&
+               (!port->transport->has_arrived || port->transport->has_arrived(port));
+}
+
 /* It asks, and does not read our answers, for which no limit of the queue counts. */
 static bool is_overrun(const struct hark_conn *conn)
 {
@@ -137,7 +146,7 @@ static void flush(struct hark_conn *conn)
                 hark_conn_read_the_rest(conn, r);
         else if (is_overrun(conn))
                 close_overrun(conn);
-        else if (conn->state == HARK_CONN_LEAVING && hark_writer_is_empty(&conn->writer))
+        else if (conn->state == HARK_CONN_LEAVING && has_arrived(conn))
                 hark_conn_close_now(conn, conn->leave_reason);
         else
                 tell_room(conn);

@@ -126,6 +126,7 @@ static int send_notification(struct hark_conn_subscriber *subscriber,
                              const struct hark_publication *publication)
 {
         struct hark_conn *conn = subscriber->channel->conn;
+        bool may_be_lost = !publication->is_withdrawn && !publication->is_kept;
         struct hark_send send = {
                 .type = publication->is_withdrawn ? HARK_FRAME_WITHDRAWN : HARK_FRAME_PUBLISH,
                 .flags = publication->is_kept ? HARK_FLAG_KEPT : 0,
@@ -138,6 +139,7 @@ static int send_notification(struct hark_conn_subscriber *subscriber,
                 .payload = publication->payload,
                 .message = publication->message,
                 .deadline_ns = HARK_NEVER,
+                .loss_number = may_be_lost ? subscriber->sequence : 0,
                 .group = &subscriber->waiting,
         };
         int r = hark_conn_send(conn, &send, NULL);

@@ -17,7 +17,7 @@ static bool has_something(const struct hark_inbox_port *port)
 
 static void on_again(struct hark_timer *timer)
 {
-        hark_inbox_port_tell(hark_container_of(timer, struct hark_inbox_port, again));
+        hark_inbox_port_tell(hark_container_of(timer, struct hark_inbox_port, again), 0);
 }
 
 void hark_inbox_port_tell_soon(struct hark_inbox_port *port)
@@ -26,13 +26,14 @@ void hark_inbox_port_tell_soon(struct hark_inbox_port *port)
                 hark_timer_start(port->port.loop, &port->again, hark_now_ns(), on_again);
 }
 
-void hark_inbox_port_tell(struct hark_inbox_port *port)
+void hark_inbox_port_tell(struct hark_inbox_port *port, unsigned events)
 {
-        unsigned events = has_something(port) ? HARK_PORT_READABLE : 0;
         bool is_gone = false;
 
         if (port->is_broken || !port->port.on_event)
                 return;
+        if (has_something(port))
+                events |= HARK_PORT_READABLE;
         if (!port->port.is_open) {
                 port->port.is_open = true;
                 hark_task_cancel(&port->opening);
@@ -51,7 +52,7 @@ void hark_inbox_port_tell(struct hark_inbox_port *port)
 
 static void run_opening(struct hark_task *task)
 {
-        hark_inbox_port_tell(hark_container_of(task, struct hark_inbox_port, opening));
+        hark_inbox_port_tell(hark_container_of(task, struct hark_inbox_port, opening), 0);
 }
 
 void hark_inbox_port_open_soon(struct hark_inbox_port *port)

@@ -33,13 +33,13 @@ void hark_inbox_port_done(struct hark_inbox_port *port);
 void hark_inbox_port_open_soon(struct hark_inbox_port *port);
 
 /*
- * Tells what can be done, the first time that it is open; as long as that is so, it is told again.
- * The last thing that is done with it, in the gathering phase. Does nothing to one that is not
- * started, which its opening tells.
+ * Tells these events (enum hark_port_event) and what there is to be read, the first time that it is
+ * open; as long as there is something, that is told again. The last thing that is done with it, in
+ * the gathering phase. Does nothing to one that is not started, which its opening tells.
  */
-void hark_inbox_port_tell(struct hark_inbox_port *port);
+void hark_inbox_port_tell(struct hark_inbox_port *port, unsigned events);
 
-/* The same, when the loop gathers next. */
+/* What there is to be read, when the loop gathers next. */
 void hark_inbox_port_tell_soon(struct hark_inbox_port *port);
 
 /* Tells HARK_PORT_BROKEN; the last thing that is done with it. Once only. */

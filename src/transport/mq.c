@@ -111,7 +111,7 @@ static void on_readable(struct hark_io *io, uint32_t events)
         }
         (void)read_one(client);
         if (client->port.connection != 0)
-                hark_inbox_port_tell(&client->port.base);
+                hark_inbox_port_tell(&client->port.base, 0);
 }
 
 static void drain_client(struct mq_port *port)

@@ -207,7 +207,7 @@ static void tell_all(struct mq_queue *queue)
                         hark_container_of(link, struct mq_connection, told);
 
                 hark_list_remove(link);
-                hark_inbox_port_tell(&connection->port.base);
+                hark_inbox_port_tell(&connection->port.base, 0);
         }
 }
 
@@ -328,7 +328,7 @@ static void on_readable(struct hark_io *io, uint32_t events)
                 n++;
         tell_all(queue);
         if (queue->left)
-                hark_inbox_port_tell(&queue->left->port.base);
+                hark_inbox_port_tell(&queue->left->port.base, 0);
         if (n >= HARK_MQ_FULL && !hark_timer_is_running(&queue->look) && queue->io.loop)
                 hark_timer_start(queue->io.loop, &queue->look, hark_now_ns() + LOOK_NS, on_look);
         unref_queue(queue);

@@ -9,10 +9,10 @@
 #include <hark/transport.h>
 
 static const struct hark_transport_ops *const transports[] = {
-        &hark_transport_unix,      &hark_transport_seqpacket, &hark_transport_dgram,
-        &hark_transport_tcp,       &hark_transport_pipe,      &hark_transport_fifo,
-        &hark_transport_mq,        &hark_transport_exec,      &hark_transport_stdio,
-        &hark_transport_inherited,
+        &hark_transport_unix,  &hark_transport_seqpacket, &hark_transport_dgram,
+        &hark_transport_tcp,   &hark_transport_udp,       &hark_transport_pipe,
+        &hark_transport_fifo,  &hark_transport_mq,        &hark_transport_exec,
+        &hark_transport_stdio, &hark_transport_inherited,
 };
 
 const struct hark_transport_ops *hark_transport_ops_get(size_t index)

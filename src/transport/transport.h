@@ -83,7 +83,8 @@ struct hark_out_frame {
         const int *fds;
         unsigned n_fds;
         uint8_t priority;
-        bool must_arrive; /* a lossy transport repeats it until it is acknowledged */
+        uint64_t loss_number; /* of a notification that a lossy transport may lose: it tells a gap
+                                 of this number then; 0: it has to arrive */
 };
 
 /* fds that came with what was received; the receiver owns them from then on. */
@@ -181,6 +182,12 @@ struct hark_transport_ops {
         void (*want)(struct hark_port *port, unsigned events);
 
         /*
+         * Whether all that was sent has arrived; if not, HARK_PORT_WRITABLE comes when it has,
+         * wanted or not. NULL: the kernel sees to that, also when the port is closed.
+         */
+        bool (*has_arrived)(struct hark_port *port);
+
+        /*
          * Says that a message is leaving that takes many sends, or that it has left: as long as it
          * does, the port may take more at once than usual, so that the other side is woken less
          * often. Not longer, for what a port has taken no priority passes, and no policy drops.
@@ -210,6 +217,7 @@ extern const struct hark_transport_ops hark_transport_unix;
 extern const struct hark_transport_ops hark_transport_seqpacket;
 extern const struct hark_transport_ops hark_transport_dgram;
 extern const struct hark_transport_ops hark_transport_tcp;
+extern const struct hark_transport_ops hark_transport_udp;
 extern const struct hark_transport_ops hark_transport_pipe;
 extern const struct hark_transport_ops hark_transport_fifo;
 extern const struct hark_transport_ops hark_transport_mq;

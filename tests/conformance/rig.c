@@ -303,14 +303,27 @@ int rig_become_service(const char *wishes_text, const char *address)
 
 const struct hark_client_params rig_one_shot = {.is_one_shot = true};
 
+/* Where the kernel shows no death, a client has to ask. */
+#define PING_MS 2000
+
+static struct hark_client_params with_pings(const struct hark_client_params *params)
+{
+        struct hark_client_params asking = params ? *params : (struct hark_client_params){0};
+
+        if (asking.ping_ms == 0 && !rig_client_can(HARK_CAN_SEE_DEATH))
+                asking.ping_ms = PING_MS;
+        return asking;
+}
+
 int rig_begin_connect(struct rig *rig, hark_loop *loop, const struct hark_client_params *params,
                       hark_client **ret_client)
 {
+        struct hark_client_params asking = with_pings(params);
         char address[1024];
         int r;
 
         next_address(rig, address, sizeof(address));
-        r = hark_connect(loop, address, params, ret_client);
+        r = hark_connect(loop, address, &asking, ret_client);
         /* What it did not take is still ours. */
         if (r == -EINVAL && way_of(setting.address) == WAY_PIPES)
                 close_clients_ends(&rig->pipes[rig->n_pipes_used - 1]);

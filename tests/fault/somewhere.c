@@ -26,6 +26,18 @@ const char *somewhere(void)
         return address;
 }
 
+bool somewhere_can(enum hark_capability capability)
+{
+        size_t size = strcspn(given_address, ":");
+        const struct hark_transport *transport;
+
+        for (size_t i = 0; (transport = hark_transport_get(i)); i++)
+                if (strlen(transport->scheme) == size &&
+                    strncmp(transport->scheme, given_address, size) == 0)
+                        return transport->capabilities & capability;
+        return false;
+}
+
 void somewhere_listen(hark_server *server)
 {
         int r = hark_server_listen(server, somewhere());

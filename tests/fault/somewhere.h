@@ -35,6 +35,9 @@ extern const char *given_address;
  * listens there was given: somewhere_listen(). */
 const char *somewhere(void);
 
+/* Whether its transport has this capability. */
+bool somewhere_can(enum hark_capability capability);
+
 /* Listens there. Fails the test if it cannot. */
 void somewhere_listen(hark_server *server);
 
