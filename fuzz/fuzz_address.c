@@ -99,12 +99,12 @@ static void add_inherited(struct text *text, const struct hark_address *address)
                 add(text, "%copen", separator);
 }
 
-static void add_tcp(struct text *text, const struct hark_address *address)
+static void add_host(struct text *text, const struct hark_address *address)
 {
         bool is_ipv6 = strchr(address->host, ':');
 
         FUZZ_CHECK(*address->host && (is_ipv6 || strlen(address->host) <= HOST_MOST));
-        add(text, "tcp:%s", is_ipv6 ? "[" : "");
+        add(text, "%s:%s", address->transport->public.scheme, is_ipv6 ? "[" : "");
         add_escaped(text, address->host);
         add(text, "%s:%u%s", is_ipv6 ? "]" : "", address->port, address->is_open ? "?open" : "");
 }
@@ -127,8 +127,8 @@ static void write_anew(struct text *text, const struct hark_address *address)
         if (address->transport->parse == hark_unix_parse || strcmp(scheme, "fifo") == 0 ||
             strcmp(scheme, "mq") == 0) {
                 add_unix(text, address);
-        } else if (strcmp(scheme, "tcp") == 0) {
-                add_tcp(text, address);
+        } else if (strcmp(scheme, "tcp") == 0 || strcmp(scheme, "udp") == 0) {
+                add_host(text, address);
         } else if (strcmp(scheme, "inherit") == 0) {
                 add_inherited(text, address);
         } else if (strcmp(scheme, "exec") == 0) {

@@ -137,7 +137,7 @@ struct hark_client_params {
 /**
  * Connects to a server.
  *
- * Blocks only without a loop, and in the resolver for `tcp:` with a name, which is
+ * Blocks only without a loop, and in the resolver for `tcp:` or `udp:` with a name, which is
  * resolved once: an address whose name cannot be is not tried later, either.
  *
  * @param loop runs the callbacks, and is kept by the client. NULL: the client makes its own, see
@@ -350,7 +350,8 @@ enum hark_notification_kind {
                                  connection was lost, HARK_UNAVAILABLE the server had said goodbye,
                                  and this subscription stands again, -EMSGSIZE larger than this client takes,
                                  -EOPNOTSUPP or -EDQUOT its fds could not be carried, -ENOMEM or
-                                 -EMFILE the publisher could not keep it */
+                                 -EMFILE the publisher could not keep it, -ECOMM lost on the way
+                                 (udp:) */
         HARK_WITHDRAWN = 3,   /* wants_retained: topic has no value any more */
         HARK_CURRENT = 4,     /* wants_retained: all values that there were have been told */
         HARK_UNSUBSCRIBED = 5 /* the end, exactly once: reason says why, see hark_subscribe() */

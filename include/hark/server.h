@@ -148,11 +148,11 @@ HARK_API int hark_server_allow(hark_server *server, const char *rule);
 HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
 
 /**
- * Listens at one more address. Blocks in the resolver for `tcp:` with a name, and up to a second
+ * Listens at one more address. Blocks in the resolver for `tcp:` or `udp:` with a name, and up to a second
  * while somebody else is taking the same path.
  *
  * @param server must not be NULL
- * @param address as for hark_connect(); "tcp:host:0" picks a port; "inherit:" serves the sockets that
+ * @param address as for hark_connect(); "tcp:host:0" (udp: too) picks a port; "inherit:" serves the sockets that
  *        the service manager handed over (LISTEN_FDS, sd_listen_fds(3)), "inherit:NAME" those of that
  *        name: all of them, or, if one of them cannot be had, none
  * @return 0. -EADDRINUSE: somebody serves it (a socket that nobody serves is replaced; a file that

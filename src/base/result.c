@@ -53,6 +53,7 @@ static const struct meaning errors[] = {
         {-EBUSY, "somebody is just taking this address"},
         {-ECANCELED, "cancelled"},
         {-ECHILD, "not a child of this process"},
+        {-ECOMM, "lost on the way"},
         {-ECONNREFUSED, "nobody listens at this address"},
         {-ECONNRESET, "connection lost: what was sent may have been carried out"},
         {-EDEADLK, "called inside a callback of the same loop"},

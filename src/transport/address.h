@@ -6,7 +6,7 @@
  * Addresses: `scheme:body?option=value&option`, parsed once and strictly; hark-addresses(7).
  *
  *         unix:/path  unix:@name            ?uid=NAME|NUMBER|any  ?mode=0660
- *         tcp:host:port  tcp:[::1]:port     ?open
+ *         tcp:host:port  tcp:[::1]:port     ?open; udp: the same
  *         pipe:READ_FD,WRITE_FD
  *         exec:PROGRAM ARGUMENT...
  *         stdio:
@@ -48,9 +48,9 @@ struct hark_address {
         char *path; /* unix: the path, or the abstract name without its @; inherit: the name */
         size_t path_size;
         bool is_abstract;
-        char *host; /* tcp: without brackets */
+        char *host; /* tcp, udp: without brackets */
         uint16_t port;
-        struct addrinfo *resolved; /* tcp: what the resolver has made of it; NULL: nothing yet */
+        struct addrinfo *resolved; /* tcp, udp: what the resolver has made of it; NULL: none yet */
         int read_fd, write_fd;     /* pipe */
         char **argv;               /* exec: NULL-terminated */
         enum hark_uid_rule uid_rule;
@@ -59,7 +59,7 @@ struct hark_address {
         mode_t mode;
         bool keeps;          /* mq: the listener leaves its queue behind */
         bool leaves;         /* mq: the client leaves what it sends in the queue */
-        bool is_open;        /* tcp: may be reached from other machines */
+        bool is_open;        /* tcp, udp: may be reached from other machines */
         unsigned nth_socket; /* inherit: which of those it stands for */
 };
 

@@ -10,7 +10,7 @@ the_table_has_a_row_for_every_transport_test() {
         local scheme
         hark transports >all
         sed '/^$/,$d' all >table
-        for scheme in unix seqpacket dgram tcp pipe fifo mq exec stdio inherit; do
+        for scheme in unix seqpacket dgram tcp udp pipe fifo mq exec stdio inherit; do
                 equals "$(grep -c "^$scheme " table)" 1
         done
 }
@@ -23,13 +23,14 @@ assert table["unix"]["passes_fds"] and table["unix"]["identifies"], table
 assert "pidfd" in table["unix"]["credentials"], table
 assert not table["tcp"]["passes_fds"] and not table["tcp"]["identifies"], table
 assert table["unix"]["stream"] and not table["seqpacket"]["stream"], table
-assert all(row["sees_death"] for row in table.values()), table
+assert all(row["sees_death"] != row["loses"] for row in table.values()), table
 assert all(row["reliable"] != row["loses"] and row["ordered"] for row in table.values()), table
 assert table["mq"]["prioritises"] and not table["unix"]["prioritises"], table
 assert 0 < table["unix"]["max_frame"] < table["unix"]["max_message"] == 1 << 30, table
 assert 4096 < table["unix"]["memory_per_connection"] < table["fifo"]["memory_per_connection"], table
 assert table["unix"]["fds_per_connection"] < table["dgram"]["fds_per_connection"], table
 assert table["inherit"]["memory_per_connection"] is None, table
+assert table["udp"]["loses"] and not table["tcp"]["loses"], table
 assert all(row["address"].startswith(scheme) for scheme, row in table.items()), table
 CHECK
 }

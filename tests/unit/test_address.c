@@ -34,7 +34,7 @@ struct bad_case {
         const char *why;
 };
 
-#define SCHEMES "unix, seqpacket, dgram, tcp, pipe, fifo, mq, exec, stdio, inherit"
+#define SCHEMES "unix, seqpacket, dgram, tcp, udp, pipe, fifo, mq, exec, stdio, inherit"
 
 static const struct bad_case bad_cases[] = {
         {"", -EINVAL, "scheme: there is no ':'; expected one of " SCHEMES " and a ':'"},
@@ -106,6 +106,8 @@ static const struct bad_case bad_cases[] = {
          "port: '99999999999999999999999' is not a number from 0 to 65535"},
         {"tcp:*:80?open=yes", -EINVAL, "open: takes no value, but has 'yes'"},
         {"tcp:*:80?uid=0", -EINVAL, "option: 'uid' is unknown to tcp:; expected open"},
+        {"udp:localhost", -EINVAL, "port: is missing; expected udp:HOST:PORT"},
+        {"udp:*:80?keep", -EINVAL, "option: 'keep' is unknown to udp:; expected open"},
 
         {"pipe:", -EINVAL, "write fd: is missing; expected pipe:READ_FD,WRITE_FD"},
         {"pipe:3", -EINVAL, "write fd: is missing; expected pipe:READ_FD,WRITE_FD"},
@@ -250,6 +252,7 @@ START_TEST(a_host_is_a_name_or_an_address_or_all_of_them)
         check_host("tcp:[fe80::1%25eth0]:80", "fe80::1%eth0", 80, false);
         check_host("tcp:*:80?open", "*", 80, true);
         check_host("tcp:localhost:00080", "localhost", 80, false);
+        check_host("udp:[::1]:80?open", "::1", 80, true);
 }
 END_TEST
 
@@ -313,8 +316,9 @@ END_TEST
 
 START_TEST(the_table_of_transports_is_complete_and_ends)
 {
-        static const char *const schemes[] = {"unix", "seqpacket", "dgram", "tcp",   "pipe",
-                                              "fifo", "mq",        "exec",  "stdio", "inherit"};
+        static const char *const schemes[] = {"unix", "seqpacket", "dgram",  "tcp",
+                                              "udp",  "pipe",      "fifo",   "mq",
+                                              "exec", "stdio",     "inherit"};
         size_t n = sizeof(schemes) / sizeof(*schemes);
 
         for (size_t i = 0; i < n; i++) {

@@ -163,7 +163,7 @@ END_TEST
 /* --- what a connection takes ------------------------------------------------------------------ */
 
 static const char *const addresses[] = {
-        "unix:", "seqpacket:", "dgram:", "tcp:", "fifo:", "mq:/"}; /* how they begin */
+        "unix:", "seqpacket:", "dgram:", "tcp:", "udp:", "fifo:", "mq:/"}; /* how they begin */
 
 #define N_ADDRESSES (sizeof(addresses) / sizeof(*addresses))
 

@@ -43,6 +43,7 @@ START_TEST(every_errno_has_words)
         for (int error = 1; error < 200; error++)
                 ck_assert_str_ne(hark_reason(-error, NULL), "");
         ck_assert_str_eq(hark_reason(-ENOTCONN, NULL), "never sent: not connected");
+        ck_assert_str_eq(hark_reason(-ECOMM, NULL), "lost on the way");
         ck_assert_str_eq(hark_reason(-EXDEV, NULL), strerror(EXDEV));
         ck_assert_ptr_nonnull(hark_reason(INT_MIN, NULL));
         ck_assert_ptr_nonnull(hark_reason(INT_MAX, NULL));
