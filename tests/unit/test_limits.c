@@ -204,7 +204,7 @@ static const struct hark_transport *transport_of(const char *address)
 
 static const char *rest_of(const char *address)
 {
-        if (strcmp(address, "tcp:") == 0)
+        if (strcmp(address, "tcp:") == 0 || strcmp(address, "udp:") == 0)
                 return "127.0.0.1:0";
         return strcmp(address, "mq:/") == 0 ? fixture_name("q") : fixture_path("place");
 }
