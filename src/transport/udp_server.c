@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 
 #include "base/cleanup.h"
+#include "base/map.h"
 #include "transport/inet_listen.h"
 #include "transport/udp_opening.h"
 #include "transport/udp_port.h"
@@ -21,14 +23,14 @@ struct udp_listener {
         struct hark_io io;
         int claim; /* of the address */
         struct hark_cookie_key key;
-        struct hark_list connections;
-        bool *is_closed; /* of what is going on with it, which may close it; or NULL */
+        struct hark_map connections; /* by what key_of() says */
+        bool *is_closed;             /* of what is going on with it, which may close it; or NULL */
 };
 
 struct udp_connection {
         struct udp_port port;          /* the first member */
         struct udp_listener *listener; /* NULL: it has gone */
-        struct hark_list link;
+        struct hark_map_node node;
         struct hark_udp_path path; /* of what has opened it */
         uint64_t nonce;
 };
@@ -88,11 +90,23 @@ static void give_cookie(struct asking *asking)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* There is one connection from an address to an address, or who is sent what comes is anybody's
+ * guess. Nobody can find two of one key, who does not know the listener's. */
+static uint64_t key_of(const struct udp_listener *listener, const struct hark_udp_path *path)
+{
+        uint8_t bytes[HARK_UDP_OPENING_KEY + sizeof(path->local)];
+
+        hark_udp_opening_key(&path->peer, 0, bytes);
+        memcpy(bytes + HARK_UDP_OPENING_KEY, &path->local, sizeof(path->local));
+        return hark_siphash(listener->key.bytes, bytes, sizeof(bytes));
+}
+
 static void close_connection(struct udp_port *port)
 {
         struct udp_connection *connection = connection_of(port);
 
-        hark_list_remove(&connection->link);
+        if (connection->listener)
+                hark_map_remove(&connection->listener->connections, &connection->node);
         hark_udp_port_done(port);
         free(connection);
 }
@@ -148,7 +162,7 @@ static struct udp_connection *new_connection(const struct asking *asking)
         connection->listener = listener;
         connection->path = asking->path;
         connection->nonce = asking->opening.nonce;
-        hark_list_push_back(&listener->connections, &connection->link);
+        hark_map_add(&listener->connections, &connection->node, key_of(listener, &asking->path));
         port->io.fd = hark_udp_split(listener->io.fd, &asking->path);
         hark_inet_print(&asking->path.peer, port->base.port.remote, sizeof(port->base.port.remote));
         if (port->io.fd < 0 || getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number) ||
@@ -188,13 +202,27 @@ static void say_reset(struct udp_listener *listener, const struct hark_udp_path 
         (void)hark_udp_send(listener->io.fd, path, &iov, 1);
 }
 
+/* It came to the listener before there was the connection's socket. */
+static void ask_connection(struct udp_port *port, const struct hark_udp_path *path,
+                           const struct hark_chunk *chunk, const uint8_t *bytes)
+{
+        int r = take_other(port, path, chunk, bytes);
+
+        if (r < 0)
+                hark_udp_port_break(port, r);
+}
+
 static void take_packet(struct udp_listener *listener, const struct hark_udp_path *path,
                         const struct hark_chunk *chunk, const uint8_t *bytes)
 {
+        struct hark_map_node *node = hark_map_find(&listener->connections, key_of(listener, path));
         struct asking asking;
 
         if (!read_asking(&asking, listener, path, chunk, bytes))
                 say_reset(listener, path, chunk);
+        else if (node)
+                ask_connection(&hark_container_of(node, struct udp_connection, node)->port, path,
+                               chunk, bytes);
         else if (has_cookie(&asking))
                 accept_connection(&asking);
         else
@@ -233,16 +261,25 @@ static void on_readable(struct hark_io *io, uint32_t events)
 
 /* --- listeners -------------------------------------------------------------------------------- */
 
+/* They go on without it. */
+static void forget_connections(struct hark_map *connections)
+{
+        struct hark_map_node *node;
+
+        while ((node = hark_map_any(connections))) {
+                hark_map_remove(connections, node);
+                hark_container_of(node, struct udp_connection, node)->listener = NULL;
+        }
+        hark_map_done(connections);
+}
+
 void hark_udp_close_listener(struct hark_listener *base)
 {
         struct udp_listener *listener = hark_container_of(base, struct udp_listener, base);
 
         if (listener->is_closed)
                 *listener->is_closed = true;
-        hark_list_for_each (link, &listener->connections) {
-                hark_container_of(link, struct udp_connection, link)->listener = NULL;
-                hark_list_remove(link);
-        }
+        forget_connections(&listener->connections);
         hark_io_stop(&listener->io);
         hark_close(listener->io.fd);
         hark_close(listener->claim);
@@ -280,7 +317,6 @@ int hark_udp_listen(hark_loop *loop, const struct hark_address *address,
         listener->base.transport = &hark_transport_udp;
         listener->base.loop = loop;
         listener->io.fd = listener->claim = -1;
-        hark_list_init(&listener->connections);
         r = open_listener(listener, address);
         if (r < 0)
                 hark_udp_close_listener(&listener->base);
