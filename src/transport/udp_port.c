@@ -509,7 +509,8 @@ ssize_t hark_udp_port_send(struct hark_port *base, const struct hark_out_frame *
                         break;
         }
         schedule(port);
-        return sent > 0 ? sent : n;
+        /* What cannot go on is lost at once: else what has left of this frame would leave again. */
+        return sent > 0 && (n >= 0 || n == -EAGAIN) ? sent : n;
 }
 
 void hark_udp_port_want(struct hark_port *base, unsigned events)

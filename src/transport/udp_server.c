@@ -131,8 +131,10 @@ static int take_other(struct udp_port *port, const struct hark_udp_path *path,
         if (asking.opening.nonce == connection->nonce) {
                 if (port->has_heard)
                         return 0;
-                port->packet_size = asking.packet_size;
-                answer(&asking, HARK_CHUNK_ACCEPT, port->connection, asking.packet_size);
+                /* It asks for less and less: what is larger was overtaken. */
+                if (asking.packet_size < port->packet_size)
+                        port->packet_size = asking.packet_size;
+                answer(&asking, HARK_CHUNK_ACCEPT, port->connection, port->packet_size);
         } else if (has_cookie(&asking)) {
                 return -ECONNRESET; /* it asks again, and then nobody is in its way */
         } else {

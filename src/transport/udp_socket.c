@@ -256,6 +256,16 @@ bool hark_udp_is_same(const union hark_inet_name *a, const union hark_inet_name 
 
 /* --- datagrams -------------------------------------------------------------------------------- */
 
+static ssize_t send_once(int fd, const struct msghdr *message)
+{
+        ssize_t n;
+
+        do {
+                n = sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } while (n < 0 && errno == EINTR);
+        return n;
+}
+
 int hark_udp_send(int fd, const struct hark_udp_path *to, const struct iovec *iov, unsigned n_iov)
 {
         /* sendmsg(2) writes neither to the vector nor to the name. */
@@ -269,12 +279,11 @@ int hark_udp_send(int fd, const struct hark_udp_path *to, const struct iovec *io
         }
         if (to && to->has_local)
                 put_local(&message, &control, to);
-        do {
-                n = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        } while (n < 0 && errno == EINTR);
-        if (n >= 0 || (errno != EMSGSIZE && errno != EAGAIN))
-                return 0; /* the error may be that of another datagram, which has its own report */
-        return -errno;
+        n = send_once(fd, &message);
+        /* It may be the error of another datagram, which has its own report, and is told once. */
+        if (n < 0 && errno != EAGAIN)
+                n = send_once(fd, &message);
+        return n < 0 && (errno == EMSGSIZE || errno == EAGAIN) ? -errno : 0;
 }
 
 ssize_t hark_udp_receive(int fd, void *bytes, size_t size, struct hark_udp_path *ret_from)

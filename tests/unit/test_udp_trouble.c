@@ -70,5 +70,85 @@ START_TEST(of_two_clients_at_one_address_the_later_one_is_served)
 }
 END_TEST
 
+START_TEST(who_asks_for_less_and_then_for_more_is_sent_no_more)
+{
+        struct pair pair;
+        struct kit_port end;
+        uint64_t cookie;
+        int fd;
+
+        pair_open(&pair);
+        fd = stranger_new(&pair.listener);
+        cookie = get_cookie(pair.loop, fd, 1);
+        ask(fd, 1, cookie, HARK_UDP_LEAST);
+        ck_assert_uint_eq(hear(pair.loop, fd).size, HARK_UDP_LEAST);
+        kit_accept(pair.loop, &pair.listener, &end);
+        ask(fd, 1, cookie, HARK_UDP_COMMON); /* was overtaken */
+        ck_assert_uint_eq(hear(pair.loop, fd).size, HARK_UDP_LEAST);
+        ck_assert_uint_eq(inside(&end)->packet_size, HARK_UDP_LEAST);
+        kit_close(&end);
+        close(fd);
+        pair_close(&pair);
+}
+END_TEST
+
+/* --- what the kernel says --------------------------------------------------------------------- */
+
+/* A socket of UDP; where it is. */
+static int bind_anywhere(struct hark_udp_path *ret_path)
+{
+        struct sockaddr_in name = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(name);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, size), 0);
+        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+        *ret_path = (struct hark_udp_path){.peer.in = name};
+        return fd;
+}
+
+START_TEST(the_report_of_one_datagram_does_not_cost_the_next_one)
+{
+        struct iovec iov = {(void *)(uintptr_t) "x", 1};
+        struct hark_udp_path gone, there;
+        struct addrinfo info = {.ai_family = AF_INET, .ai_addrlen = sizeof(gone.peer.in)};
+        struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int fd, receiver;
+
+        close(bind_anywhere(&gone));
+        receiver = bind_anywhere(&there);
+        info.ai_addr = (struct sockaddr *)&any;
+        fd = hark_udp_bind(&info, false);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_eq(hark_udp_send(fd, &gone, &iov, 1), 0); /* is reported at once */
+        ck_assert_int_eq(hark_udp_send(fd, &there, &iov, 1), 0);
+        ck_assert(is_there(receiver));
+        close(fd);
+        close(receiver);
+}
+END_TEST
+
+START_TEST(what_cannot_go_on_is_lost_although_something_has_left)
+{
+        static uint8_t small[64], large[66000]; /* of which no datagram can be made */
+        struct hark_out_frame frames[2] = {
+                {.iov = {{small, sizeof(small)}}, .n_iov = 1, .size = sizeof(small)},
+                {.iov = {{large, sizeof(large)}}, .n_iov = 1, .size = sizeof(large)}};
+        struct pair pair;
+        struct hark_port *port;
+
+        pair_open(&pair);
+        port = pair.client.port;
+        inside(&pair.client)->packet_size = 70000;
+        /* Else the rest would be sent once more, under another number. */
+        ck_assert_int_eq(port->transport->send(port, frames, 2), -ECONNRESET);
+        pair_close(&pair);
+}
+END_TEST
+
 FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_accepted_once,
-             of_two_clients_at_one_address_the_later_one_is_served)
+             of_two_clients_at_one_address_the_later_one_is_served,
+             who_asks_for_less_and_then_for_more_is_sent_no_more,
+             the_report_of_one_datagram_does_not_cost_the_next_one,
+             what_cannot_go_on_is_lost_although_something_has_left)
