@@ -21,12 +21,7 @@
 #include "base/cleanup.h"
 #include "transport/inherit.h"
 #include "transport/fd_port.h"
-
-struct single_listener {
-        struct hark_listener listener; /* the first member */
-        struct hark_task handing_over;
-        struct hark_port *port; /* until it has been handed over */
-};
+#include "transport/single.h"
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
@@ -161,52 +156,22 @@ static int connect_stdio(hark_loop *loop, const struct hark_address *address,
         return r;
 }
 
-/* --- listeners -------------------------------------------------------------------------------- */
-
-static struct single_listener *single_of(struct hark_listener *listener)
-{
-        return hark_container_of(listener, struct single_listener, listener);
-}
-
-static void hand_over(struct hark_task *task)
-{
-        struct single_listener *single =
-                hark_container_of(task, struct single_listener, handing_over);
-
-        single->listener.on_port(&single->listener, HARK_TAKE(single->port));
-}
-
-static void close_single(struct hark_listener *listener)
-{
-        struct single_listener *single = single_of(listener);
-
-        hark_task_cancel(&single->handing_over);
-        hark_port_close(single->port);
-        free(listener->address);
-        free(single);
-}
-
 static int listen_once(hark_loop *loop, const struct hark_address *address,
                        struct hark_listener **ret_listener)
 {
-        struct single_listener *single = calloc(1, sizeof(*single));
-        int r = -ENOMEM;
+        struct hark_listener *listener = hark_single_new(loop, address->transport, address);
+        struct hark_port *port;
+        int r;
 
-        if (!single)
-                return r;
-        hark_task_init(&single->handing_over, hand_over, NULL);
-        single->listener.transport = address->transport;
-        single->listener.loop = loop;
-        single->listener.has_one_port = true;
-        single->listener.address = hark_address_bare_text(address);
-        if (single->listener.address)
-                r = address->transport->connect(loop, address, &single->port);
+        if (!listener)
+                return -ENOMEM;
+        r = address->transport->connect(loop, address, &port);
         if (r < 0) {
-                close_single(&single->listener);
+                hark_single_close(listener);
                 return r;
         }
-        hark_loop_queue_chore(loop, &single->handing_over);
-        *ret_listener = &single->listener;
+        hark_single_yield(listener, port);
+        *ret_listener = listener;
         return 0;
 }
 
@@ -222,7 +187,7 @@ const struct hark_transport_ops hark_transport_pipe = {
         .connects_once = true,
         .parse = parse_pipe,
         .listen = listen_once,
-        .close_listener = close_single,
+        .close_listener = hark_single_close,
         .connect = connect_pipe,
         .start = hark_fd_port_start,
         .receive = hark_fd_port_receive,
@@ -244,7 +209,7 @@ const struct hark_transport_ops hark_transport_stdio = {
         .connects_once = true,
         .parse = parse_stdio,
         .listen = listen_once,
-        .close_listener = close_single,
+        .close_listener = hark_single_close,
         .connect = connect_stdio,
         .start = hark_fd_port_start,
         .receive = hark_fd_port_receive,
