@@ -70,9 +70,14 @@ static unsigned add_topic(struct hark_cast_sender *sender, const char *name, siz
         return sender->n_topics++;
 }
 
+static uint64_t *last_of(struct hark_cast_sender *sender, unsigned i)
+{
+        return i == HARK_CAST_REST ? &sender->last_of_rest : &sender->topics[i]->last;
+}
+
 /* A topic stays where it has once been, or its number would begin anew: so none moves from the
  * rest to a place of its own, unless there was no memory for one. */
-static uint64_t count(struct hark_cast_sender *sender, const char *name, size_t size,
+static uint64_t count(struct hark_cast_sender *sender, const char *name, size_t size, uint64_t n,
                       uint16_t *ret_topic)
 {
         unsigned i = find_topic(sender, name, size);
@@ -80,7 +85,18 @@ static uint64_t count(struct hark_cast_sender *sender, const char *name, size_t 
         if (i == sender->n_topics)
                 i = add_topic(sender, name, size);
         *ret_topic = (uint16_t)i;
-        return i == HARK_CAST_REST ? ++sender->last_of_rest : ++sender->topics[i]->last;
+        return *last_of(sender, i) += n;
+}
+
+void hark_cast_sender_skip(struct hark_cast_sender *sender, const char *name, size_t name_size,
+                           uint64_t n)
+{
+        uint16_t topic;
+
+        if (name_size > 0)
+                (void)count(sender, name, name_size, n, &topic);
+        else
+                sender->last_of_rest += n;
 }
 
 static uint16_t size_of_piece(size_t frame_size, unsigned piece)
@@ -94,7 +110,7 @@ int hark_cast_sender_begin(struct hark_cast_sender *sender, const char *name, si
                            size_t frame_size, struct hark_cast *ret_cast)
 {
         uint16_t topic;
-        uint64_t number = count(sender, name, name_size, &topic);
+        uint64_t number = count(sender, name, name_size, 1, &topic);
 
         if (frame_size > HARK_CAST_FRAME)
                 return -EMSGSIZE;

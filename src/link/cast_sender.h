@@ -26,6 +26,11 @@ void hark_cast_sender_free(struct hark_cast_sender *sender);
 int hark_cast_sender_begin(struct hark_cast_sender *sender, const char *name, size_t name_size,
                            size_t frame_size, struct hark_cast *ret_cast);
 
+/* Numbers so many about this topic that are not sent, so that they are missed; name_size 0: nobody
+ * knows of which topics. */
+void hark_cast_sender_skip(struct hark_cast_sender *sender, const char *name, size_t name_size,
+                           uint64_t n);
+
 /* Makes it the header of the next piece. false: that was the last. */
 bool hark_cast_next(struct hark_cast *cast, size_t frame_size);
 

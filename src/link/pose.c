@@ -51,14 +51,33 @@ int hark_pose_hello(struct hark_inbox *inbox, const char *name, size_t message_s
                 .version_max = HARK_WIRE_VERSION,
                 .message_size = message_size,
                 .received_size = message_size,
-                .calls_in_flight = 1,
-                .subscriptions = 1,
+                .calls_in_flight = 1024,
+                .subscriptions = 1024,
         };
         struct frame frame;
 
         begin(&frame, HARK_FRAME_HELLO, name);
         hark_hello_encode(&hello, frame.bytes + frame.size);
         frame.size += HARK_HELLO_SIZE;
+        return finish(&frame, inbox);
+}
+
+int hark_pose_subscribe(struct hark_inbox *inbox, uint32_t id, const char *filter)
+{
+        struct frame frame;
+
+        begin(&frame, HARK_FRAME_SUBSCRIBE, filter);
+        frame.header.id = id;
+        return finish(&frame, inbox);
+}
+
+int hark_pose_subscribed(struct hark_inbox *inbox, uint32_t id)
+{
+        struct frame frame;
+
+        begin(&frame, HARK_FRAME_SUBSCRIBED, NULL);
+        frame.header.id = id;
+        frame.header.priority = HARK_PRIORITIES - 1;
         return finish(&frame, inbox);
 }
 

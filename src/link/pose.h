@@ -14,9 +14,13 @@
 /* A hello, which takes messages of this size. name: NULL: none. */
 int hark_pose_hello(struct hark_inbox *inbox, const char *name, size_t message_size);
 
+/* A subscribe under this number; and the answer to one. */
+int hark_pose_subscribe(struct hark_inbox *inbox, uint32_t id, const char *filter);
+int hark_pose_subscribed(struct hark_inbox *inbox, uint32_t id);
+
 int hark_pose_pong(struct hark_inbox *inbox, uint32_t id);
 
-/* Says no to a request, a publish or a subscribe. */
+/* Says no to a request, a publish, a withdrawal or a subscribe. */
 int hark_pose_refusal(struct hark_inbox *inbox, const struct hark_header *asked, const char *name,
                       int status, const char *text);
 
