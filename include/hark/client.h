@@ -151,7 +151,8 @@ struct hark_client_params {
  *         -EPROTONOSUPPORT: no such transport. -EOPNOTSUPP: it cannot be connected to.
  *         -ENOENT, -ECONNREFUSED: nobody listens there. -EACCES: not allowed to connect, or
  *         refused by the server. -EPERM: whoever serves it is not who may (see uid= in
- *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ETIMEDOUT: no answer, or wait_ms is over.
+ *         hark-addresses(7)). -EHOSTUNREACH: no such host. -ENODEV,
+ *         -ENETUNREACH: no such interface, or no way to the multicast group. -ETIMEDOUT: no answer, or wait_ms is over.
  *         -EPROTO: it does not speak hark. -ECONNRESET: it closed the connection without a word.
  *         A server that refuses does so by a status, of which HARK_RESOURCE_EXHAUSTED (its limit of
  *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_DEADLINE_EXCEEDED (it

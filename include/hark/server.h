@@ -159,7 +159,8 @@ HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
  *         is no socket never is); -EBUSY: somebody is just taking it. -EACCES. -EPERM: it reaches
  *         beyond this machine, does not say `?open`, and no rule speaks of anyone:
  *         hark_server_allow() first. -EINVAL: see hark_address_check().
- *         -ENOENT: no such directory, user or host, or "inherit:" without sockets. -EOPNOTSUPP: this
+ *         -ENOENT: no such directory, user or host, or "inherit:" without sockets. -ENODEV,
+ *         -ENETUNREACH: no such interface, or no way to the multicast group. -EOPNOTSUPP: this
  *         transport only connects, or what was handed over is no stream socket that listens, or is
  *         one of TCP where `?uid=` names a user.
  *         -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.

@@ -281,6 +281,7 @@ struct hark_address *hark_address_free(struct hark_address *address)
         if (address->resolved)
                 freeaddrinfo(address->resolved);
         free(address->host);
+        free(address->interface);
         free(address->path);
         free(address->text);
         free(address);

@@ -7,6 +7,7 @@
  *
  *         unix:/path  unix:@name            ?uid=NAME|NUMBER|any  ?mode=0660
  *         tcp:host:port  tcp:[::1]:port     ?open; udp: the same
+ *         udp:group:port                ?interface=NAME  ?open
  *         pipe:READ_FD,WRITE_FD
  *         exec:PROGRAM ARGUMENT...
  *         stdio:
@@ -39,6 +40,7 @@ enum hark_address_option {
         HARK_OPTION_OPEN = 1 << 2,
         HARK_OPTION_KEEP = 1 << 4,
         HARK_OPTION_LEAVE = 1 << 5,
+        HARK_OPTION_INTERFACE = 1 << 6,
         HARK_OPTION_SPACES = 1 << 3 /* not written: spaces separate words of the body */
 };
 
@@ -58,6 +60,7 @@ struct hark_address {
         bool has_mode;
         mode_t mode;
         bool keeps;          /* mq: the listener leaves its queue behind */
+        char *interface;     /* udp: of a multicast group; NULL: not said */
         bool leaves;         /* mq: the client leaves what it sends in the queue */
         bool is_open;        /* tcp, udp: may be reached from other machines */
         unsigned nth_socket; /* inherit: which of those it stands for */

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <net/if.h>
 #include <string.h>
 
 #include "transport/accounts.h"
@@ -94,10 +95,24 @@ static int parse_leave(struct hark_parser *parser, const char *value, size_t siz
         return parse_flag(parser, "leave", value, size, &parser->address->leaves);
 }
 
+static int parse_interface(struct hark_parser *parser, const char *value, size_t size)
+{
+        if (!value || size == 0 || size >= IF_NAMESIZE)
+                return hark_address_complain(
+                        parser->why, parser->why_size,
+                        "interface: '%.*s' is no name of one, which has 1 to %d bytes",
+                        hark_quoted(size), value ? value : "", IF_NAMESIZE - 1);
+        parser->address->interface = strndup(value, size);
+        return parser->address->interface ? 0 : -ENOMEM;
+}
+
 static const struct option options[] = {
-        {"uid", HARK_OPTION_UID, parse_uid},       {"mode", HARK_OPTION_MODE, parse_mode},
-        {"open", HARK_OPTION_OPEN, parse_open},    {"keep", HARK_OPTION_KEEP, parse_keep},
+        {"uid", HARK_OPTION_UID, parse_uid},
+        {"mode", HARK_OPTION_MODE, parse_mode},
+        {"open", HARK_OPTION_OPEN, parse_open},
+        {"keep", HARK_OPTION_KEEP, parse_keep},
         {"leave", HARK_OPTION_LEAVE, parse_leave},
+        {"interface", HARK_OPTION_INTERFACE, parse_interface},
 };
 
 #define N_OPTIONS (sizeof(options) / sizeof(*options))

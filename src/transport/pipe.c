@@ -159,7 +159,8 @@ static int connect_stdio(hark_loop *loop, const struct hark_address *address,
 static int listen_once(hark_loop *loop, const struct hark_address *address,
                        struct hark_listener **ret_listener)
 {
-        struct hark_listener *listener = hark_single_new(loop, address->transport, address);
+        struct hark_listener *listener =
+                hark_single_new(loop, address->transport, hark_address_bare_text(address));
         struct hark_port *port;
         int r;
 

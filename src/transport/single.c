@@ -38,21 +38,20 @@ void hark_single_close(struct hark_listener *listener)
 }
 
 struct hark_listener *hark_single_new(hark_loop *loop, const struct hark_transport_ops *transport,
-                                      const struct hark_address *address)
+                                      char *address)
 {
-        struct single_listener *single = calloc(1, sizeof(*single));
+        struct single_listener *single = address ? calloc(1, sizeof(*single)) : NULL;
 
-        if (!single)
+        if (!single) {
+                free(address);
                 return NULL;
+        }
         hark_task_init(&single->handing_over, hand_over, NULL);
         single->listener.transport = transport;
         single->listener.loop = loop;
         single->listener.has_one_port = true;
-        single->listener.address = hark_address_bare_text(address);
-        if (single->listener.address)
-                return &single->listener;
-        hark_single_close(&single->listener);
-        return NULL;
+        single->listener.address = address;
+        return &single->listener;
 }
 
 void hark_single_yield(struct hark_listener *listener, struct hark_port *port)

@@ -6,9 +6,9 @@
 
 #include "transport/transport.h"
 
-/* NULL: no memory. */
+/* Takes over the text of its address, which may be NULL. NULL: no memory. */
 struct hark_listener *hark_single_new(hark_loop *loop, const struct hark_transport_ops *transport,
-                                      const struct hark_address *address);
+                                      char *address);
 
 /* Takes over the port, which is yielded by the loop. */
 void hark_single_yield(struct hark_listener *listener, struct hark_port *port);

@@ -6,6 +6,8 @@
  *         client    ASKING --OPEN, COOKIE, OPEN, ACCEPT, see udp_opening.h--> open, see udp_port.h
  *         server    open at once, see udp_server.h
  *
+ * A multicast group's is another matter, see multicast.h.
+ *
  * A name may stand for several addresses, of which a client tries one after the other: the next one
  * when nobody is at this, or nobody answers. Each client has a socket of its own.
  */
@@ -18,6 +20,8 @@
 
 #include "base/cleanup.h"
 #include "transport/fd_port.h"
+#include "transport/multicast.h"
+#include "transport/multicast_socket.h"
 #include "transport/udp_opening.h"
 #include "transport/udp_port.h"
 #include "transport/udp_server.h"
@@ -261,9 +265,12 @@ static int prepare(struct udp_client *client, const struct hark_address *address
 static int connect_udp(hark_loop *loop, const struct hark_address *address,
                        struct hark_port **ret_port)
 {
-        struct udp_client *client = calloc(1, sizeof(*client));
+        struct udp_client *client;
         int r;
 
+        if (hark_multicast_is_group(address))
+                return hark_multicast_connect(loop, address, ret_port);
+        client = calloc(1, sizeof(*client));
         if (!client)
                 return -ENOMEM;
         hark_udp_port_init(&client->port, &client_ops, loop);
@@ -276,6 +283,29 @@ static int connect_udp(hark_loop *loop, const struct hark_address *address,
 }
 
 /* --- both sides ------------------------------------------------------------------------------- */
+
+static int parse_udp(struct hark_address *address, const char *body, size_t body_size, char *why,
+                     size_t why_size)
+{
+        int r = hark_inet_parse(address, body, body_size, why, why_size);
+
+        if (r < 0)
+                return r;
+        if (address->interface && !hark_multicast_is_group(address))
+                return hark_address_complain(why, why_size,
+                                             "interface: only for a multicast group");
+        if (address->port == 0 && hark_multicast_is_group(address))
+                return hark_address_complain(
+                        why, why_size, "port: of a multicast group must be one that all know");
+        return 0;
+}
+
+static int listen_udp(hark_loop *loop, const struct hark_address *address,
+                      struct hark_listener **ret_listener)
+{
+        return hark_multicast_is_group(address) ? hark_multicast_listen(loop, address, ret_listener)
+                                                : hark_udp_listen(loop, address, ret_listener);
+}
 
 static int start_udp(struct hark_port *base)
 {
@@ -300,9 +330,9 @@ const struct hark_transport_ops hark_transport_udp = {
                    .credentials = "none",
                    .memory_per_connection = 20 * 1024,
                    .fds_per_connection = 1},
-        .options = HARK_OPTION_OPEN,
-        .parse = hark_inet_parse,
-        .listen = hark_udp_listen,
+        .options = HARK_OPTION_OPEN | HARK_OPTION_INTERFACE,
+        .parse = parse_udp,
+        .listen = listen_udp,
         .close_listener = hark_udp_close_listener,
         .resolve = resolve_udp,
         .connect = connect_udp,

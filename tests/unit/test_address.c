@@ -107,7 +107,7 @@ static const struct bad_case bad_cases[] = {
         {"tcp:*:80?open=yes", -EINVAL, "open: takes no value, but has 'yes'"},
         {"tcp:*:80?uid=0", -EINVAL, "option: 'uid' is unknown to tcp:; expected open"},
         {"udp:localhost", -EINVAL, "port: is missing; expected udp:HOST:PORT"},
-        {"udp:*:80?keep", -EINVAL, "option: 'keep' is unknown to udp:; expected open"},
+        {"udp:*:80?keep", -EINVAL, "option: 'keep' is unknown to udp:; expected open, interface"},
 
         {"pipe:", -EINVAL, "write fd: is missing; expected pipe:READ_FD,WRITE_FD"},
         {"pipe:3", -EINVAL, "write fd: is missing; expected pipe:READ_FD,WRITE_FD"},
