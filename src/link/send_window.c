@@ -62,9 +62,9 @@ static void grow(struct hark_send_window *window)
 }
 
 /* Of one round trip, one loss is enough to know. */
-static void halve(struct hark_send_window *window, uint32_t order)
+static void halve(struct hark_send_window *window, uint64_t order)
 {
-        if ((int32_t)(order - window->halved) < 0)
+        if (order < window->halved)
                 return;
         window->halved = window->order;
         window->threshold = larger(window->congestion / 2, CONGESTION_MIN);
@@ -133,7 +133,7 @@ static void take_in(struct hark_send_window *window, uint32_t sequence, uint64_t
                 window->n_flying--;
         if (!chunk->is_repeated)
                 measure(window, now_ns - chunk->sent_ns);
-        if ((int32_t)(chunk->order - window->arrived) > 0 && !chunk->is_lost)
+        if (chunk->order > window->arrived && !chunk->is_lost)
                 window->arrived = chunk->order;
         free(chunk->packet);
         chunk->packet = NULL;
@@ -154,7 +154,7 @@ static void find_overtaken(struct hark_send_window *window)
                 struct hark_sent_chunk *chunk = chunk_at(window, i);
 
                 if (!chunk->packet || chunk->is_lost ||
-                    (int32_t)(window->arrived - chunk->order) < N_OVERTAKEN)
+                    window->arrived < chunk->order + N_OVERTAKEN)
                         continue;
                 halve(window, chunk->order);
                 lose(window, chunk);
@@ -215,7 +215,7 @@ void hark_send_window_hurry(struct hark_send_window *window)
 /* Whether one that was sent later has come. */
 static bool is_overtaken(const struct hark_send_window *window, const struct hark_sent_chunk *chunk)
 {
-        return (int32_t)(window->arrived - chunk->order) > 0;
+        return window->arrived > chunk->order;
 }
 
 /* When a chunk that flies should have been acknowledged. One that was overtaken may still be on its

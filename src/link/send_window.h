@@ -30,7 +30,7 @@
 struct hark_sent_chunk {
         uint8_t *packet; /* what is sent again; NULL: it has come */
         uint32_t size;
-        uint32_t order; /* counts all that is sent, again or not */
+        uint64_t order; /* counts all that is sent, again or not */
         uint64_t sent_ns;
         bool is_repeated; /* so nobody knows which of them was acknowledged */
         bool is_lost;     /* and to be sent again */
@@ -40,12 +40,12 @@ struct hark_send_window {
         struct hark_sent_chunk chunks[HARK_WINDOW]; /* by sequence */
         uint32_t first, next;
         uint32_t limit;   /* the first that the other side does not take yet */
-        uint32_t order;   /* of what is sent next */
-        uint32_t arrived; /* the order of the last that came */
+        uint64_t order;   /* of what is sent next */
+        uint64_t arrived; /* the order of the last that came */
         unsigned n_flying, n_lost;
         unsigned congestion, threshold; /* how many may fly; where that begins to grow slowly */
         unsigned n_grown;               /* came since it has grown */
-        uint32_t halved;                /* what was sent before this has been paid for */
+        uint64_t halved;                /* what was sent before this has been paid for */
         uint64_t rtt_ns, deviation_ns;  /* 0: not measured yet */
         unsigned n_timeouts;            /* in a row */
 };

@@ -189,6 +189,21 @@ START_TEST(how_many_may_fly_is_halved_once_a_round_trip)
 }
 END_TEST
 
+START_TEST(a_loss_counts_however_much_was_sent_before_it)
+{
+        struct hark_send_window window;
+
+        hark_send_window_init(&window);
+        window.congestion = 32;
+        window.order += 3ull << 30; /* and none of that was lost */
+        add(&window, 5, 0);
+        acknowledge(&window, 0, 0xF, 1 * MS);
+        ck_assert_uint_le(window.congestion, 18);
+        ck_assert_int_eq(repeat(&window, 1 * MS), 0);
+        hark_send_window_done(&window);
+}
+END_TEST
+
 START_TEST(at_the_end_all_that_has_not_come_is_sent_once_more)
 {
         struct hark_send_window window;
@@ -459,6 +474,7 @@ FIXTURE_MAIN("windows", what_has_come_is_forgotten, what_three_have_overtaken_is
              what_was_sent_twice_measures_nothing, nobody_acknowledges_what_was_not_sent,
              no_more_is_sent_than_the_other_side_takes,
              how_many_may_fly_is_halved_once_a_round_trip,
+             a_loss_counts_however_much_was_sent_before_it,
              at_the_end_all_that_has_not_come_is_sent_once_more,
              what_is_early_waits_for_what_is_missing, what_comes_twice_is_used_once,
              no_more_is_taken_than_was_let_in,
