@@ -130,18 +130,21 @@ static int repeat(struct udp_port *port, uint64_t now_ns)
         return 0;
 }
 
+/* Or as good as that: nothing arrives there. */
 static bool is_silent(const struct udp_port *port, uint64_t now_ns)
 {
-        return port->heard_ns + HARK_UDP_SILENCE_NS <= now_ns;
+        return port->heard_ns + HARK_UDP_SILENCE_NS <= now_ns ||
+               (!hark_send_window_is_empty(&port->out) &&
+                port->came_ns + HARK_UDP_SILENCE_NS <= now_ns);
 }
 
 static void on_due(struct hark_timer *timer)
 {
         struct udp_port *port = hark_container_of(timer, struct udp_port, timer);
         uint64_t now_ns = hark_now_ns();
-        int r = 0;
+        int r = port->failed;
 
-        if (is_silent(port, now_ns))
+        if (r == 0 && is_silent(port, now_ns))
                 r = read_packets(port); /* we may have been held up, and it was not */
         if (r == 0 && is_silent(port, now_ns))
                 r = -ETIMEDOUT;
@@ -221,9 +224,12 @@ static int put(struct udp_port *port, const struct hark_chunk *chunk, const uint
 {
         uint64_t now_ns = hark_now_ns();
         uint64_t early = chunk->kind == HARK_CHUNK_ACK && chunk->size >= 8 ? hark_load64(bytes) : 0;
+        uint32_t first = port->out.first;
         int r = hark_send_window_acknowledge(&port->out, chunk->acknowledged, early,
                                              chunk->flags & HARK_CHUNK_FULL, now_ns);
 
+        if (port->out.first != first)
+                port->came_ns = now_ns;
         port->has_heard = true;
         note_heard(port, now_ns);
         if (r < 0)
@@ -361,28 +367,30 @@ int hark_udp_port_watch(struct udp_port *port)
 }
 
 /* For whoever reads of his own accord; what else has come with it is told when the loop gathers. */
-static int read_now(struct udp_port *port)
+static void read_now(struct udp_port *port)
 {
         int r = read_packets(port);
 
         if (r == 0)
                 r = attend(port);
-        if (r == 0 && is_writable(port))
+        port->failed = r;
+        if (r < 0)
+                hark_io_stop(&port->io);
+        if (r < 0 || is_writable(port))
                 hark_timer_start(port->base.port.loop, &port->timer, hark_now_ns(), on_due);
-        return r;
 }
 
 ssize_t hark_udp_port_receive(struct hark_port *base, const struct iovec *iov, unsigned n_iov,
                               struct hark_in_fds *fds)
 {
         struct udp_port *port = udp_port_of(base);
-        ssize_t n = 0;
+        ssize_t n;
 
         (void)fds;
         if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox) && !port->base.is_ended)
-                n = read_now(port);
-        if (n < 0)
-                return n;
+                read_now(port);
+        if (port->failed < 0 && !hark_inbox_has_frame(&port->base.inbox))
+                return port->failed;
         n = hark_inbox_port_take(&port->base, iov, n_iov);
         if (port->is_full && port->base.inbox.size < HELD_MAX / 2)
                 acknowledge(port);
@@ -501,6 +509,8 @@ ssize_t hark_udp_port_send(struct hark_port *base, const struct hark_out_frame *
         uint64_t now_ns = hark_now_ns();
         ssize_t sent = 0, n = 0;
 
+        if (hark_send_window_is_empty(&port->out))
+                port->came_ns = now_ns;
         for (unsigned i = 0; i < n_frames && n >= 0; i++) {
                 n = send_frame(port, &frames[i], now_ns);
                 if (n > 0)

@@ -18,8 +18,9 @@
  *
  * Nothing shows the other side's death, but for the kernel of a machine that stands and has nobody
  * at the port, which says so to whoever sends something there. So a silent one is asked after 15 s,
- * and again, and is given up after 60 s. Who has started anew knows nothing of the connection, and
- * says that.
+ * and again, and is given up after 60 s; so is one that answers, but for so long has taken nothing of
+ * what is sent to it again and again: the way may have come to carry less, and nobody says so. Who
+ * has started anew knows nothing of the connection, and says that.
  */
 
 #include "link/chunk.h"
@@ -57,11 +58,13 @@ struct udp_port {
         struct hark_receive_window in;
         struct hark_timer timer;   /* runs when the first of these is due */
         uint64_t heard_ns;         /* when something came; it is due 60 s later */
+        uint64_t came_ns;          /* when some of what we sent was last known to have come */
         uint64_t probe_ns;         /* HARK_NEVER, as the others: not now */
         uint64_t acknowledge_ns;   /* what has come is owed an acknowledgement */
         unsigned n_unacknowledged; /* chunks */
         uint64_t end_ns;           /* the other side has closed, and something is missing */
         uint32_t end;              /* all it has sent */
+        int failed;                /* -errno: it is lost, but for what lies in the inbox */
         bool has_heard;            /* a chunk of the connection */
         bool is_full;              /* we have said so */
         bool is_finishing;         /* somebody waits for all to arrive */

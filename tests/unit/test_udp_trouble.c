@@ -147,8 +147,68 @@ START_TEST(what_cannot_go_on_is_lost_although_something_has_left)
 }
 END_TEST
 
+/* --- a peer that does not keep to it ---------------------------------------------------------- */
+
+/* As if so much time had passed since any of what waits was acknowledged. */
+START_TEST(who_answers_but_takes_nothing_is_given_up)
+{
+        struct pair pair;
+        struct udp_port *port;
+
+        pair_open(&pair);
+        port = inside(&pair.client);
+        ck_assert_int_eq(send_frame(&pair.client, 64, 1), 64);
+        port->came_ns -= HARK_UDP_SILENCE_NS;
+        hark_timer_start(pair.loop, &port->timer, hark_now_ns(), port->timer.on_due);
+        /* Not in the process that should read it: so nothing is acknowledged. */
+        ck_assert_int_eq(recv(inside(&pair.server)->io.fd, (char[128]){0}, 128, 0),
+                         HARK_CHUNK_HEADER + 64);
+        kit_wait(pair.loop, &pair.client.n_broken, 1);
+        ck_assert_int_eq(pair.client.port->error, -ETIMEDOUT);
+        pair_close(&pair);
+}
+END_TEST
+
+START_TEST(who_has_nothing_to_say_for_long_is_not_given_up_by_his_first_word)
+{
+        struct pair pair;
+        struct udp_port *port;
+
+        pair_open(&pair);
+        port = inside(&pair.client);
+        port->came_ns -= HARK_UDP_SILENCE_NS;
+        ck_assert_int_eq(send_frame(&pair.client, 64, 1), 64);
+        hark_timer_start(pair.loop, &port->timer, hark_now_ns(), port->timer.on_due);
+        expect_frame(pair.loop, &pair.server, 64, 1);
+        expect_unharmed(&pair);
+        ck_assert_uint_eq(pair.client.n_broken, 0);
+        pair_close(&pair);
+}
+END_TEST
+
+/* Whoever reads of his own accord is told of the end in the same order. */
+START_TEST(what_came_before_a_reset_is_still_handed_out)
+{
+        uint8_t bytes[64];
+        struct pair pair;
+        struct udp_port *port;
+
+        pair_open(&pair);
+        port = inside(&pair.client);
+        ck_assert_int_eq(send_frame(&pair.client, 64, 1), 64);
+        say(port->io.fd, HARK_CHUNK_RESET, port->connection);
+        ck_assert_int_eq(kit_receive(&pair.server, bytes, sizeof(bytes), NULL), 64);
+        ck_assert_int_eq(kit_receive(&pair.server, bytes, sizeof(bytes), NULL), -ECONNRESET);
+        ck_assert_int_eq(kit_receive(&pair.server, bytes, sizeof(bytes), NULL), -ECONNRESET);
+        pair_close(&pair);
+}
+END_TEST
+
 FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_accepted_once,
              of_two_clients_at_one_address_the_later_one_is_served,
              who_asks_for_less_and_then_for_more_is_sent_no_more,
              the_report_of_one_datagram_does_not_cost_the_next_one,
-             what_cannot_go_on_is_lost_although_something_has_left)
+             what_cannot_go_on_is_lost_although_something_has_left,
+             who_answers_but_takes_nothing_is_given_up,
+             who_has_nothing_to_say_for_long_is_not_given_up_by_his_first_word,
+             what_came_before_a_reset_is_still_handed_out)
