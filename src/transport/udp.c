@@ -167,6 +167,7 @@ static int take_answer(struct udp_port *port, const struct hark_udp_path *path,
                        const struct hark_chunk *chunk, const uint8_t *bytes)
 {
         struct udp_client *client = client_of(port);
+        size_t size = HARK_CHUNK_HEADER + (size_t)chunk->size;
         struct hark_udp_opening opening;
 
         (void)path;
@@ -176,10 +177,10 @@ static int take_answer(struct udp_port *port, const struct hark_udp_path *path,
         if (chunk->kind == HARK_CHUNK_COOKIE && opening.cookie != client->opening.cookie) {
                 client->opening.cookie = opening.cookie;
                 ask(client);
-        } else if (chunk->kind == HARK_CHUNK_ACCEPT && chunk->connection != 0) {
+        } else if (chunk->kind == HARK_CHUNK_ACCEPT && chunk->connection != 0 &&
+                   size >= HARK_UDP_LEAST) {
                 stop_asking(client);
-                hark_udp_port_stand(&client->port, chunk->connection,
-                                    HARK_CHUNK_HEADER + (size_t)chunk->size);
+                hark_udp_port_stand(&client->port, chunk->connection, size);
         }
         return 0;
 }
@@ -196,6 +197,9 @@ static int judge_opening(struct udp_port *port, const uint8_t *packet, size_t si
             !hark_udp_opening_decode(&chunk, packet + HARK_CHUNK_HEADER, &opening) ||
             opening.nonce != client->opening.nonce)
                 return 0;
+        /* There may be several of a size, and smaller ones are tried already. */
+        if (error == EMSGSIZE && HARK_CHUNK_HEADER + (size_t)chunk.size > size_to_try(client))
+                return 0;
         return -error;
 }
 
@@ -205,11 +209,11 @@ static void lose(struct udp_port *port, int error)
 
         if (port->connection != 0) {
                 hark_udp_port_break(port, error);
-        } else if (error == -EMSGSIZE) {
+        } else if (error == -EMSGSIZE && has_smaller_size(client)) {
                 client->n_tries += TRIES_OF_A_SIZE;
                 ask(client);
         } else {
-                go_on(client, error);
+                go_on(client, error == -EMSGSIZE ? -EHOSTUNREACH : error);
         }
 }
 

@@ -139,12 +139,18 @@ static socklen_t name_size(const union hark_inet_name *name)
         return name->any.sa_family == AF_INET6 ? sizeof(name->in6) : sizeof(name->in);
 }
 
-static void set_host(union hark_inet_name *name, const struct in6_addr *host)
+/* The host that the peer has found this one as. One of a link is none without the link. */
+static void set_host(union hark_inet_name *name, const struct hark_udp_path *path)
 {
-        if (name->any.sa_family == AF_INET6)
+        const struct in6_addr *host = &path->local;
+
+        if (name->any.sa_family == AF_INET6) {
                 name->in6.sin6_addr = *host;
-        else
+                if (IN6_IS_ADDR_LINKLOCAL(host))
+                        name->in6.sin6_scope_id = path->peer.in6.sin6_scope_id;
+        } else {
                 memcpy(&name->in.sin_addr, &host->s6_addr[12], sizeof(name->in.sin_addr));
+        }
 }
 
 /* Joins where fd is bound, but for a host of its own. */
@@ -157,7 +163,7 @@ static int join(int fd, int joining, const struct hark_udp_path *path)
         if (getsockname(fd, &name.any, &size) < 0)
                 return -errno;
         if (path->has_local)
-                set_host(&name, &path->local);
+                set_host(&name, path);
         let_join(joining, true);
         let_join(fd, true);
         r = bind(joining, &name.any, size) < 0 ? -errno : 0;
@@ -168,8 +174,12 @@ static int join(int fd, int joining, const struct hark_udp_path *path)
 int hark_udp_split(int fd, const struct hark_udp_path *path)
 {
         hark_cleanup(hark_closep) int split = open_udp(path->peer.any.sa_family);
-        int r = split < 0 ? split : join(fd, split, path);
+        int r;
 
+        /* What listens at every address has peers of IPv4, whatever net.ipv6.bindv6only is. */
+        if (split >= 0 && path->peer.any.sa_family == AF_INET6)
+                set_option(split, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+        r = split < 0 ? split : join(fd, split, path);
         if (r == 0 && connect(split, &path->peer.any, name_size(&path->peer)) < 0)
                 r = -errno;
         return r < 0 ? r : HARK_TAKE_FD(split);

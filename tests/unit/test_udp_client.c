@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+
+/* udp: what a client believes, and where and how it asks: the server is the test, by hand. */
+
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "udp_kit.h"
+
+/* A client, and a socket that it takes for a server. */
+struct scene {
+        hark_loop *loop;
+        int fd;
+        struct sockaddr_in here;
+        char address[64];
+        struct kit_port client;
+};
+
+static int bind_somewhere(struct sockaddr_in *ret_name)
+{
+        struct sockaddr_in name = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(name);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, size), 0);
+        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+        *ret_name = name;
+        return fd;
+}
+
+static void scene_open(struct scene *scene)
+{
+        *scene = (struct scene){.loop = kit_new_loop()};
+        scene->fd = bind_somewhere(&scene->here);
+        snprintf(scene->address, sizeof(scene->address), "udp:127.0.0.1:%u",
+                 ntohs(scene->here.sin_port));
+}
+
+static void scene_connect(struct scene *scene)
+{
+        struct sockaddr_in name;
+        socklen_t size = sizeof(name);
+
+        kit_connect(scene->loop, scene->address, &scene->client);
+        ck_assert_int_eq(
+                getsockname(inside(&scene->client)->io.fd, (struct sockaddr *)&name, &size), 0);
+        ck_assert_int_eq(connect(scene->fd, (struct sockaddr *)&name, size), 0);
+}
+
+static void scene_close(struct scene *scene)
+{
+        kit_close(&scene->client);
+        close(scene->fd);
+        hark_loop_unref(scene->loop);
+}
+
+static void answer(struct scene *scene, uint8_t kind, struct hark_udp_opening opening,
+                   uint64_t number, size_t size)
+{
+        uint8_t packet[HARK_UDP_LOOPBACK];
+
+        hark_udp_opening_encode(&opening, kind, number, packet, size);
+        ck_assert_int_eq(send(scene->fd, packet, size, 0), (ssize_t)size);
+}
+
+/* The next opening with a cookie: it may be asked without one meanwhile, as time goes on. */
+static uint64_t hear_cookie(struct scene *scene)
+{
+        struct heard heard;
+
+        do {
+                heard = hear(scene->loop, scene->fd);
+                ck_assert_uint_eq(heard.chunk.kind, HARK_CHUNK_OPEN);
+        } while (heard.opening.cookie == 0);
+        return heard.opening.cookie;
+}
+
+START_TEST(who_does_not_know_what_was_asked_cannot_answer)
+{
+        struct hark_udp_opening good, bad;
+        struct scene scene;
+
+        scene_open(&scene);
+        scene_connect(&scene);
+        good = hear(scene.loop, scene.fd).opening;
+        bad = (struct hark_udp_opening){good.nonce ^ 1, 5};
+        good.cookie = 7;
+        answer(&scene, HARK_CHUNK_COOKIE, bad, 0, HARK_UDP_LEAST);
+        answer(&scene, HARK_CHUNK_ACCEPT, bad, 9, HARK_UDP_LEAST);
+        answer(&scene, HARK_CHUNK_COOKIE, good, 0, HARK_UDP_LEAST);
+        ck_assert_uint_eq(hear_cookie(&scene), 7);
+        answer(&scene, HARK_CHUNK_ACCEPT, good, 0, HARK_UDP_LEAST); /* no number, */
+        answer(&scene, HARK_CHUNK_ACCEPT, good, 10, 100);           /* nor room for anything */
+        answer(&scene, HARK_CHUNK_ACCEPT, good, 11, HARK_UDP_LEAST);
+        kit_wait(scene.loop, &scene.client.n_opened, 1);
+        ck_assert_uint_eq(inside(&scene.client)->connection, 11);
+        ck_assert_uint_eq(inside(&scene.client)->packet_size, HARK_UDP_LEAST);
+        answer(&scene, HARK_CHUNK_ACCEPT, good, 12, HARK_UDP_COMMON); /* it has one */
+        say(scene.fd, HARK_CHUNK_PROBE, 11);
+        while (hear(scene.loop, scene.fd).chunk.kind != HARK_CHUNK_ACK)
+                ;
+        ck_assert_uint_eq(inside(&scene.client)->connection, 11);
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(who_is_not_answered_asks_in_smaller_datagrams)
+{
+        static const size_t sizes[] = {HARK_UDP_LOOPBACK, HARK_UDP_LOOPBACK, HARK_UDP_COMMON,
+                                       HARK_UDP_COMMON,   HARK_UDP_LEAST,    HARK_UDP_LEAST};
+        struct scene scene;
+
+        scene_open(&scene);
+        scene_connect(&scene);
+        for (unsigned i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+                ck_assert_uint_eq(hear(scene.loop, scene.fd).size, sizes[i]);
+        scene_close(&scene);
+}
+END_TEST
+
+/* --- several addresses ------------------------------------------------------------------------ */
+
+/* An address that stands for these two. */
+struct two {
+        struct addrinfo infos[2];
+        struct hark_address *address;
+};
+
+static void two_init(struct two *two, const char *text, struct sockaddr_in *first,
+                     struct sockaddr_in *second)
+{
+        *two = (struct two){.address = kit_address(text)};
+        for (unsigned i = 0; i < 2; i++)
+                two->infos[i] = (struct addrinfo){.ai_family = AF_INET,
+                                                  .ai_socktype = SOCK_DGRAM,
+                                                  .ai_addrlen = sizeof(*first)};
+        two->infos[0].ai_addr = (struct sockaddr *)first;
+        two->infos[0].ai_next = &two->infos[1];
+        two->infos[1].ai_addr = (struct sockaddr *)second;
+        two->address->resolved = two->infos;
+}
+
+static void two_done(struct two *two)
+{
+        two->address->resolved = NULL;
+        hark_address_free(two->address);
+}
+
+static void expect_the_second(struct scene *scene, struct sockaddr_in *first)
+{
+        struct two two;
+
+        two_init(&two, scene->address, first, &scene->here);
+        scene->client = (struct kit_port){0};
+        ck_assert_int_eq(
+                two.address->transport->connect(scene->loop, two.address, &scene->client.port), 0);
+        kit_start(&scene->client);
+        ck_assert_uint_eq(hear(scene->loop, scene->fd).chunk.kind, HARK_CHUNK_OPEN);
+        ck_assert_uint_eq(scene->client.n_broken, 0);
+        scene_close(scene);
+        two_done(&two);
+}
+
+START_TEST(where_nobody_is_at_an_address_the_next_one_is_asked)
+{
+        struct sockaddr_in gone;
+        struct scene scene;
+
+        scene_open(&scene);
+        close(bind_somewhere(&gone));
+        expect_the_second(&scene, &gone);
+}
+END_TEST
+
+START_TEST(where_nobody_answers_at_an_address_the_next_one_is_asked)
+{
+        struct sockaddr_in silent;
+        struct scene scene;
+        int fd;
+
+        scene_open(&scene);
+        fd = bind_somewhere(&silent);
+        expect_the_second(&scene, &silent);
+        close(fd);
+}
+END_TEST
+
+START_TEST(where_nobody_is_at_the_last_address_it_is_refused)
+{
+        struct scene scene;
+
+        scene_open(&scene);
+        scene.fd = (close(scene.fd), -1);
+        kit_connect(scene.loop, scene.address, &scene.client);
+        kit_wait(scene.loop, &scene.client.n_broken, 1);
+        ck_assert_int_eq(scene.client.port->error, -ECONNREFUSED);
+        kit_close(&scene.client);
+        hark_loop_unref(scene.loop);
+}
+END_TEST
+
+FIXTURE_MAIN("udp_client", who_does_not_know_what_was_asked_cannot_answer,
+             who_is_not_answered_asks_in_smaller_datagrams,
+             where_nobody_is_at_an_address_the_next_one_is_asked,
+             where_nobody_answers_at_an_address_the_next_one_is_asked,
+             where_nobody_is_at_the_last_address_it_is_refused)
