@@ -120,6 +120,111 @@ START_TEST(who_is_not_answered_asks_in_smaller_datagrams)
 }
 END_TEST
 
+/* --- what is sent again ----------------------------------------------------------------------- */
+
+static void scene_open_connection(struct scene *scene, size_t packet_size)
+{
+        struct hark_udp_opening opening;
+
+        scene_open(scene);
+        scene_connect(scene);
+        opening = hear(scene->loop, scene->fd).opening;
+        answer(scene, HARK_CHUNK_ACCEPT, opening, 11, packet_size);
+        kit_wait(scene->loop, &scene->client.n_opened, 1);
+}
+
+/* A notification of so many bytes in all, which may be lost. */
+static void publish(struct scene *scene, uint8_t *bytes, size_t size)
+{
+        struct hark_header header = {.type = HARK_FRAME_PUBLISH,
+                                     .id = 4,
+                                     .sequence = 5,
+                                     .name_size = 3,
+                                     .status = 9,
+                                     .size = (uint32_t)(size - HARK_HEADER_SIZE)};
+        struct hark_out_frame frame = {
+                .iov = {{bytes, size}}, .n_iov = 1, .size = size, .loss_number = (1ull << 32) + 5};
+
+        memset(bytes, 'x', size);
+        hark_header_encode(&header, bytes);
+        memcpy(bytes + HARK_HEADER_SIZE, "a.b\0\0\0\0", 8);
+        ck_assert_int_eq(scene->client.port->transport->send(scene->client.port, &frame, 1),
+                         (ssize_t)size);
+}
+
+/* The next datagram of data. */
+static struct hark_chunk hear_data(struct scene *scene, uint8_t packet[HARK_UDP_LOOPBACK])
+{
+        uint64_t end_ns = hark_deadline_ns(KIT_PATIENCE_MS);
+        struct hark_chunk chunk;
+        ssize_t n;
+
+        do {
+                while (!is_there(scene->fd))
+                        kit_turn(scene->loop, end_ns);
+                n = recv(scene->fd, packet, HARK_UDP_LOOPBACK, 0);
+                ck_assert(hark_chunk_decode(packet, (size_t)n, &chunk));
+        } while (chunk.kind != HARK_CHUNK_DATA);
+        return chunk;
+}
+
+START_TEST(in_place_of_a_lost_notification_comes_a_gap_of_its_number)
+{
+        uint8_t bytes[256], packet[HARK_UDP_LOOPBACK];
+        struct hark_header header;
+        struct hark_chunk chunk;
+        struct hark_gap gap;
+        struct scene scene;
+        const char *why;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        publish(&scene, bytes, sizeof(bytes));
+        chunk = hear_data(&scene, packet);
+        ck_assert_uint_eq(chunk.size, sizeof(bytes));
+        ck_assert_mem_eq(packet + HARK_CHUNK_HEADER, bytes, sizeof(bytes));
+        chunk = hear_data(&scene, packet); /* nobody has acknowledged it */
+        ck_assert_uint_eq(chunk.sequence, 0);
+        ck_assert_uint_eq(chunk.flags, HARK_CHUNK_LAST);
+        ck_assert_uint_eq(chunk.size, HARK_HEADER_SIZE + 8 + HARK_GAP_SIZE);
+        ck_assert_int_eq(hark_header_decode(packet + HARK_CHUNK_HEADER, &header, &why), 0);
+        ck_assert_uint_eq(header.type, HARK_FRAME_GAP);
+        ck_assert_int_eq(header.status, 9);
+        ck_assert_mem_eq(packet + HARK_CHUNK_HEADER + HARK_HEADER_SIZE, "a.b\0\0\0\0", 8);
+        ck_assert_int_eq(hark_gap_decode((struct hark_span){packet + HARK_CHUNK_HEADER +
+                                                                    HARK_HEADER_SIZE + 8,
+                                                            HARK_GAP_SIZE},
+                                         &gap, &why),
+                         0);
+        ck_assert_uint_eq(gap.first, (1ull << 32) + 5);
+        ck_assert_uint_eq(gap.n_lost, 1);
+        ck_assert_uint_eq(gap.reason, ECOMM);
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(a_notification_in_pieces_is_sent_again_as_it_was)
+{
+        uint8_t bytes[1024], packet[HARK_UDP_LOOPBACK];
+        struct hark_chunk chunk;
+        struct scene scene;
+        unsigned n = 0;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        publish(&scene, bytes, sizeof(bytes));
+        /* Each of the three, twice. */
+        for (unsigned i = 0; i < 6; i++) {
+                chunk = hear_data(&scene, packet);
+                ck_assert_uint_lt(chunk.sequence, 3);
+                n += chunk.sequence;
+                ck_assert_mem_eq(packet + HARK_CHUNK_HEADER,
+                                 bytes + chunk.sequence * (HARK_UDP_LEAST - HARK_CHUNK_HEADER),
+                                 chunk.size);
+        }
+        ck_assert_uint_eq(n, 2 * (0 + 1 + 2));
+        scene_close(&scene);
+}
+END_TEST
+
 /* --- several addresses ------------------------------------------------------------------------ */
 
 /* An address that stands for these two. */
@@ -203,6 +308,8 @@ END_TEST
 
 FIXTURE_MAIN("udp_client", who_does_not_know_what_was_asked_cannot_answer,
              who_is_not_answered_asks_in_smaller_datagrams,
+             in_place_of_a_lost_notification_comes_a_gap_of_its_number,
+             a_notification_in_pieces_is_sent_again_as_it_was,
              where_nobody_is_at_an_address_the_next_one_is_asked,
              where_nobody_answers_at_an_address_the_next_one_is_asked,
              where_nobody_is_at_the_last_address_it_is_refused)

@@ -147,6 +147,32 @@ START_TEST(what_cannot_go_on_is_lost_although_something_has_left)
 }
 END_TEST
 
+START_TEST(a_window_opens_although_the_word_of_it_is_lost)
+{
+        struct pair pair;
+        unsigned n_sent = 0;
+
+        pair_open(&pair);
+        pair.server.port->transport->want(pair.server.port, 0);
+        pair.client.port->transport->want(pair.client.port,
+                                          HARK_PORT_READABLE | HARK_PORT_WRITABLE);
+        while (!hark_send_window_is_shut(&inside(&pair.client)->out)) {
+                if (send_frame(&pair.client, 4096, (uint8_t)n_sent) == 4096)
+                        n_sent++;
+                else
+                        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
+        }
+        pair.client.n_writable = 0;
+        for (unsigned i = 0; i < n_sent; i++)
+                expect_frame(pair.loop, &pair.server, 4096, (uint8_t)i);
+        while (is_there(inside(&pair.client)->io.fd))
+                (void)recv(inside(&pair.client)->io.fd, (char[64]){0}, 64, 0);
+        ck_assert(hark_send_window_is_shut(&inside(&pair.client)->out));
+        kit_wait(pair.loop, &pair.client.n_writable, 1); /* it asks, and long before 15 s */
+        pair_close(&pair);
+}
+END_TEST
+
 /* --- a peer that does not keep to it ---------------------------------------------------------- */
 
 /* As if so much time had passed since any of what waits was acknowledged. */
@@ -209,6 +235,7 @@ FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_ac
              who_asks_for_less_and_then_for_more_is_sent_no_more,
              the_report_of_one_datagram_does_not_cost_the_next_one,
              what_cannot_go_on_is_lost_although_something_has_left,
+             a_window_opens_although_the_word_of_it_is_lost,
              who_answers_but_takes_nothing_is_given_up,
              who_has_nothing_to_say_for_long_is_not_given_up_by_his_first_word,
              what_came_before_a_reset_is_still_handed_out)

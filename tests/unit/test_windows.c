@@ -189,6 +189,22 @@ START_TEST(how_many_may_fly_is_halved_once_a_round_trip)
 }
 END_TEST
 
+START_TEST(after_a_silence_little_is_sent_at_once)
+{
+        struct hark_send_window window;
+        unsigned n = 0;
+
+        hark_send_window_init(&window);
+        add(&window, 10, 0);
+        hark_send_window_expire(&window, 100 * MS);
+        ck_assert_uint_eq(window.n_lost, 10);
+        while (repeat(&window, 100 * MS) >= 0)
+                n++;
+        ck_assert_uint_eq(n, 4);
+        hark_send_window_done(&window);
+}
+END_TEST
+
 START_TEST(a_loss_counts_however_much_was_sent_before_it)
 {
         struct hark_send_window window;
@@ -473,7 +489,7 @@ FIXTURE_MAIN("windows", what_has_come_is_forgotten, what_three_have_overtaken_is
              the_last_one_is_sent_again_when_its_time_is_over_and_then_ever_later,
              what_was_sent_twice_measures_nothing, nobody_acknowledges_what_was_not_sent,
              no_more_is_sent_than_the_other_side_takes,
-             how_many_may_fly_is_halved_once_a_round_trip,
+             how_many_may_fly_is_halved_once_a_round_trip, after_a_silence_little_is_sent_at_once,
              a_loss_counts_however_much_was_sent_before_it,
              at_the_end_all_that_has_not_come_is_sent_once_more,
              what_is_early_waits_for_what_is_missing, what_comes_twice_is_used_once,

@@ -317,6 +317,26 @@ START_TEST(a_deadline_that_is_over_is_not_written_as_none)
 }
 END_TEST
 
+/* Whoever loses it says that a whole message is lost. */
+START_TEST(only_a_whole_message_may_be_lost)
+{
+        struct outbox_extra extra = {.loss_number = 7};
+        struct outbox outbox;
+
+        outbox_init(&outbox, 1032);
+        outbox_queue_extra(&outbox, "publish #3 to=4 sequence=7 a.b size=1000", &extra);
+        ck_assert_uint_eq(outbox_send(&outbox, 100), 100);
+        ck_assert_uint_eq(outbox.plan.frames[0].loss_number, 7);
+        outbox_send_all(&outbox);
+        ck_assert_uint_eq(outbox.plan.frames[0].loss_number, 0); /* the rest of it */
+        outbox_queue_extra(&outbox, "publish #3 to=4 sequence=7 a.b size=2000", &extra);
+        while (outbox_send(&outbox, SIZE_MAX) > 0)
+                for (unsigned i = 0; i < outbox.plan.n_frames; i++)
+                        ck_assert_uint_eq(outbox.plan.frames[i].loss_number, 0);
+        outbox_done(&outbox);
+}
+END_TEST
+
 FIXTURE_MAIN("writer", messages_of_one_priority_leave_in_the_order_they_came,
              the_most_urgent_leaves_first, all_that_a_message_says_arrives,
              a_small_frame_is_one_piece_of_memory, a_send_is_given_no_more_than_a_socket_takes,
@@ -325,4 +345,4 @@ FIXTURE_MAIN("writer", messages_of_one_priority_leave_in_the_order_they_came,
              a_send_may_take_any_number_of_bytes, every_send_may_take_the_same_few_bytes,
              a_send_may_take_nothing, fds_leave_once_with_the_first_byte,
              a_deadline_becomes_the_time_left_when_it_leaves,
-             a_deadline_that_is_over_is_not_written_as_none)
+             a_deadline_that_is_over_is_not_written_as_none, only_a_whole_message_may_be_lost)

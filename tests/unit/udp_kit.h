@@ -90,6 +90,7 @@ static inline void expect_unharmed(struct pair *pair)
         expect_frame(pair->loop, &pair->server, 64, 1);
         ck_assert_int_eq(send_frame(&pair->server, 64, 2), 64);
         expect_frame(pair->loop, &pair->client, 64, 2);
+        ck_assert_uint_eq(pair->client.n_broken + pair->server.n_broken, 0);
 }
 
 /* --- a stranger: a socket, and datagrams by hand ---------------------------------------------- */

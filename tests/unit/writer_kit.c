@@ -61,6 +61,7 @@ static void queue_frame(struct outbox *outbox, const uint8_t *bytes,
         send.extensions.bytes = body + hark_align8(frame.name.size);
         send.extensions.size = (size_t)(frame.payload.bytes - send.extensions.bytes);
         send.deadline_ns = extra->deadline_ns > 0 ? extra->deadline_ns : HARK_NEVER;
+        send.loss_number = extra->loss_number;
         send.group = extra->group;
         r = extra->is_before
                     ? hark_writer_queue_before(&outbox->writer, &send, extra->position, extra->slot)

@@ -34,6 +34,7 @@ struct outbox_extra {
         const int *fds;
         size_t n_fds;
         uint64_t deadline_ns; /* 0: none */
+        uint64_t loss_number; /* 0: none */
         hark_message *shared; /* instead of the line's payload */
         bool is_before;       /* before position, which may be NULL */
         struct hark_outgoing *position;
