@@ -158,7 +158,8 @@ struct hark_client_params {
  *         connections) becomes -EDQUOT, HARK_UNAVAILABLE -ECONNREFUSED, HARK_DEADLINE_EXCEEDED (it
  *         heard no hello in time) -ETIMEDOUT, HARK_INVALID_ARGUMENT -EPROTO, and others -EACCES; its
  *         words go to the log.
- *         -EMFILE, -ENFILE: no fd left.
+ *         -EDQUOT, -ENOSPC: also no message queue left for this user, or the system; the log says
+ *         what to raise. -EMFILE, -ENFILE: no fd left.
  */
 HARK_API int hark_connect(hark_loop *loop, const char *address,
                           const struct hark_client_params *params, hark_client **ret_client);

@@ -163,7 +163,8 @@ HARK_API int hark_rule_check(const char *rule, char *ret_why, size_t size);
  *         -ENETUNREACH: no such interface, or no way to the multicast group. -EOPNOTSUPP: this
  *         transport only connects, or what was handed over is no stream socket that listens, or is
  *         one of TCP where `?uid=` names a user.
- *         -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.
+ *         -EDQUOT, -ENOSPC: no message queue left for this user, or the system; the log says what
+ *         to raise. -EMFILE, -ENFILE: no fd left. -ESHUTDOWN: it drains.
  */
 HARK_API int hark_server_listen(hark_server *server, const char *address);
 

@@ -74,13 +74,16 @@ static bool has_descriptors(void)
         return fd >= 0;
 }
 
-static void log_limit(hark_loop *loop, const char *name, int error)
+/* Says which it was, and returns it: the kernel has one error for two of them. */
+static int log_limit(hark_loop *loop, const char *name, int error)
 {
         const char *advice = "see mq_overview(7)";
 
-        if (error == -EMFILE && !has_descriptors())
+        if (error == -EMFILE && has_descriptors())
+                error = -EDQUOT;
+        if (error == -EMFILE)
                 advice = "this process has no descriptor left: raise RLIMIT_NOFILE (ulimit -n)";
-        else if (error == -EMFILE)
+        else if (error == -EDQUOT)
                 advice = "the queues of this user have used up RLIMIT_MSGQUEUE: raise it (ulimit "
                          "-q, LimitMSGQUEUE=), or have fewer connections";
         else if (error == -ENOSPC)
@@ -88,6 +91,7 @@ static void log_limit(hark_loop *loop, const char *name, int error)
         else if (error == -EINVAL)
                 advice = "fs.mqueue.msg_max or fs.mqueue.msgsize_max is too low: raise it (sysctl)";
         hark_log(hark_loop_log(loop), LOG_ERR, "no queue mq:%s: %s", name, advice);
+        return error;
 }
 
 /* --- making ----------------------------------------------------------------------------------- */
@@ -198,7 +202,7 @@ int hark_mq_take(hark_loop *loop, const char *name, mode_t mode)
                 (void)mq_unlink(name);
         }
         if (r < 0 && r != -EADDRINUSE)
-                log_limit(loop, name, r);
+                return log_limit(loop, name, r);
         return r;
 }
 
@@ -288,11 +292,9 @@ int hark_mq_make(hark_loop *loop, const char *name, uid_t writer, char ret_name[
         if (r == -EEXIST) {
                 hark_log(hark_loop_log(loop), LOG_ERR, "mq:%s has as many clients as it may: %d",
                          name, HARK_MQ_CLIENTS);
-                return -EMFILE;
+                return -EDQUOT;
         }
-        if (r < 0)
-                log_limit(loop, ret_name, r);
-        return r;
+        return r < 0 ? log_limit(loop, ret_name, r) : r;
 }
 
 int hark_mq_open_to_leave(const char *name, uid_t *ret_owner)

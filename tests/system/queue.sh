@@ -75,4 +75,8 @@ a_queue_that_is_full_makes_its_sender_wait_test() {
         equals "$(wc -l <taken)" "$n"
 }
 
+a_limit_of_queues_is_told_apart_from_that_of_descriptors_test() {
+        (ulimit -q 0 && fails 3 'hark doctor mq' hark serve "$queue" --echo)
+}
+
 run_tests

@@ -408,7 +408,7 @@ START_TEST(a_limit_that_is_in_the_way_is_named)
 
         ck_assert_int_eq(hark_loop_set_log(loop, note_log, log), 0);
         ck_assert_int_eq(setrlimit(RLIMIT_MSGQUEUE, &limit), 0);
-        ck_assert_int_eq(kit_try_listen(loop, address(""), &listener), -EMFILE);
+        ck_assert_int_eq(kit_try_listen(loop, address(""), &listener), -EDQUOT);
         ck_assert_ptr_nonnull(strstr(log, "RLIMIT_MSGQUEUE"));
         hark_loop_unref(loop);
 }

@@ -49,6 +49,13 @@ static const char *connect_reason(int error)
         return hark_reason(error, NULL);
 }
 
+static const char *limit_hint(const char *address)
+{
+        return strncmp(address, "mq:", 3) == 0 ? " (which limit, and how to raise it, says: "
+                                                 "hark doctor mq)"
+                                               : "";
+}
+
 /* What the user can do about it; "" where that is not known. */
 static const char *connect_hint(const char *address, int error)
 {
@@ -72,6 +79,9 @@ static const char *connect_hint(const char *address, int error)
         case -ECONNRESET:
         case -EPROTO:
                 return " (is it another program's address?)";
+        case -EDQUOT:
+        case -ENOSPC:
+                return limit_hint(address);
         default:
                 return "";
         }
@@ -98,6 +108,9 @@ static const char *listen_hint(const char *address, int error)
                 return " (this transport only connects, or its descriptors are no pipes or "
                        "sockets: "
                        "see hark-transports(7))";
+        case -EDQUOT:
+        case -ENOSPC:
+                return limit_hint(address);
         default:
                 return "";
         }
