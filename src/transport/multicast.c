@@ -157,11 +157,13 @@ static void publish(struct multicast_port *port, const struct sent *sent)
         }
         if (!port->out.sender)
                 r = hark_multicast_out_open(&port->out, port->base.port.loop, &port->group);
-        if (r == 0)
+        if (r == 0) {
                 hark_multicast_out_send(&port->out, sent->frame, sent->name,
                                         sent->header.name_size);
-        else
+        } else {
+                hark_multicast_out_close(&port->out);
                 refuse(port, sent, HARK_UNAVAILABLE, hark_reason(r, NULL));
+        }
 }
 
 static void take_of_client(struct multicast_port *port, const struct sent *sent)

@@ -109,14 +109,19 @@ static void listen_in(struct place *place, unsigned i, const char *filter)
         ck_assert_int_eq(hark_client_flush(ear->client, KIT_PATIENCE_MS), 0);
 }
 
-static void place_open(struct place *place)
+static void print_address(struct place *place)
 {
         char host[INET_ADDRSTRLEN];
 
-        *place = (struct place){.loop = kit_new_loop(), .name = group_name()};
         inet_ntop(AF_INET, &place->name.sin_addr, host, sizeof(host));
         snprintf(place->address, sizeof(place->address), "udp:%s:%u", host,
                  ntohs(place->name.sin_port));
+}
+
+static void place_open(struct place *place)
+{
+        *place = (struct place){.loop = kit_new_loop(), .name = group_name()};
+        print_address(place);
 }
 
 static void serve(struct place *place)
@@ -361,6 +366,71 @@ START_TEST(garbage_in_the_group_harms_nobody)
 }
 END_TEST
 
+START_TEST(another_group_at_the_same_port_is_another)
+{
+        struct place place, other;
+
+        place_open(&place);
+        place_open(&other);
+        other.name.sin_addr.s_addr ^= htonl(0x00010000); /* 239.254 */
+        other.name.sin_port = place.name.sin_port;
+        print_address(&other);
+        listen_in(&place, 0, ">");
+        listen_in(&other, 0, ">");
+        serve(&place);
+        serve(&other);
+        publish(&place, "mine", 1);
+        publish(&other, "yours", 1);
+        until(place.loop, place.ears[0].n_heard > 0);
+        until(other.loop, other.ears[0].n_heard > 0);
+        ck_assert_str_eq(place.ears[0].last_topic, "mine");
+        ck_assert_str_eq(other.ears[0].last_topic, "yours");
+        publish(&place, "mine", 2);
+        until(place.loop, place.ears[0].n_heard > 1);
+        ck_assert_str_eq(place.ears[0].last_topic, "mine");
+        place_close(&place);
+        place_close(&other);
+}
+END_TEST
+
+static void on_drained(int result, void *userdata)
+{
+        ck_assert_int_eq(result, 0);
+        (*(unsigned *)userdata)++;
+}
+
+START_TEST(a_server_that_drains_leaves_the_group)
+{
+        unsigned n_drained = 0;
+        struct place place;
+
+        place_open(&place);
+        listen_in(&place, 0, ">");
+        serve(&place);
+        publish(&place, "a", 1);
+        ck_assert_int_eq(hark_server_drain(place.server, KIT_PATIENCE_MS, on_drained, &n_drained),
+                         0);
+        until(place.loop, n_drained == 1 && place.ears[0].n_heard == 1);
+        place_close(&place);
+}
+END_TEST
+
+START_TEST(nothing_goes_out_that_not_anyone_may_have)
+{
+        struct place place;
+
+        place_open(&place);
+        ck_assert_int_eq(hark_server_new(place.loop, NULL, &place.server), 0);
+        ck_assert_int_eq(hark_server_allow(place.server, "subscribe a.> anyone"), 0);
+        ck_assert_int_eq(hark_server_listen(place.server, place.address), 0);
+        listen_in(&place, 0, ">");
+        until(place.loop, place.ears[0].client);
+        ck_assert_int_eq(hark_loop_process(place.loop, 0), 0);
+        ck_assert(!hark_server_has_subscribers(place.server, "a.b"));
+        place_close(&place);
+}
+END_TEST
+
 static struct hark_cast hear(int fd, hark_loop *loop)
 {
         struct pollfd pollfd = {.fd = fd, .events = POLLIN};
@@ -457,6 +527,8 @@ FIXTURE_MAIN("multicast", all_who_listen_hear_what_is_published,
              what_a_group_cannot_do_is_refused_at_once, what_is_missing_is_told_by_its_number,
              what_was_dropped_before_it_could_leave_is_missed_by_all,
              who_does_not_listen_any_more_hears_nothing, garbage_in_the_group_harms_nobody,
+             another_group_at_the_same_port_is_another, a_server_that_drains_leaves_the_group,
+             nothing_goes_out_that_not_anyone_may_have,
              a_sender_tells_its_numbers_again_and_again_and_says_goodbye,
              an_address_that_cannot_be_a_group_s_is_refused,
              beyond_this_machine_only_who_says_so_sends)
