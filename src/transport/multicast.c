@@ -102,9 +102,6 @@ static void take_of_server(struct multicast_port *port, const struct sent *sent)
                                  "subscribe to all",
                                  port->base.port.remote);
                 break;
-        case HARK_FRAME_GOAWAY:
-                port->base.is_ended = true;
-                break;
         default:
                 break;
         }

@@ -77,6 +77,7 @@ static void on_notification(const struct hark_notification *notification, void *
         switch (notification->kind) {
         case HARK_NOTIFICATION:
                 ck_assert_uint_eq(notification->sequence, ear->sequence + 1);
+                ck_assert(!notification->is_retained && !notification->is_repeated);
                 ear->sequence++;
                 ear->n_heard++;
                 ear->last_size = hark_message_payload(notification->message).size;
@@ -179,7 +180,8 @@ static int receiver_socket(const struct place *place)
 static void send_by_hand(int fd, struct hark_cast_sender *sender, const char *topic, bool is_sent)
 {
         struct hark_header header = {.type = HARK_FRAME_PUBLISH,
-                                     .flags = HARK_FLAG_KEPT | HARK_FLAG_RETAINED,
+                                     .flags = HARK_FLAG_KEPT | HARK_FLAG_RETAINED |
+                                              HARK_FLAG_REPEATED,
                                      .name_size = (uint8_t)strlen(topic),
                                      .status = 77,
                                      .sequence = 4711,
@@ -244,7 +246,9 @@ END_TEST
 
 START_TEST(a_client_s_publication_goes_to_the_group)
 {
+        static const uint8_t large[17 * 1024];
         struct hark_payload payload = hark_text("hello");
+        struct hark_payload too_large = {.data = large, .size = sizeof(large)};
         struct place place;
 
         place_open(&place);
@@ -253,6 +257,7 @@ START_TEST(a_client_s_publication_goes_to_the_group)
         ck_assert_int_eq(hark_publish(place.ears[0].client, "x.y", payload), 0);
         until(place.loop, place.ears[0].n_heard == 1 && place.ears[1].n_heard == 1);
         ck_assert_uint_eq(place.ears[1].last_size, 5);
+        ck_assert_int_eq(hark_publish(place.ears[0].client, "x.y", too_large), -EMSGSIZE);
         place_close(&place);
 }
 END_TEST
