@@ -225,6 +225,89 @@ START_TEST(a_notification_in_pieces_is_sent_again_as_it_was)
 }
 END_TEST
 
+/* --- acknowledgements ------------------------------------------------------------------------- */
+
+static void send_data(struct scene *scene, uint32_t sequence)
+{
+        struct hark_chunk chunk = {.kind = HARK_CHUNK_DATA,
+                                   .flags = HARK_CHUNK_LAST,
+                                   .size = 64,
+                                   .connection = 11,
+                                   .sequence = sequence};
+        uint8_t packet[HARK_CHUNK_HEADER + 64];
+
+        hark_chunk_encode(&chunk, packet);
+        make_frame(packet + HARK_CHUNK_HEADER, 64, 1);
+        ck_assert_int_eq(send(scene->fd, packet, sizeof(packet), 0), sizeof(packet));
+}
+
+START_TEST(one_chunk_is_acknowledged_a_little_later)
+{
+        struct scene scene;
+        struct heard heard;
+        uint64_t begin_ns;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        begin_ns = hark_now_ns();
+        send_data(&scene, 0);
+        heard = hear(scene.loop, scene.fd);
+        ck_assert_uint_ge(hark_now_ns() - begin_ns, 5 * 1000000);
+        ck_assert_uint_eq(heard.chunk.kind, HARK_CHUNK_ACK);
+        ck_assert_uint_eq(heard.chunk.acknowledged, 1);
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(two_chunks_are_acknowledged_at_once)
+{
+        struct scene scene;
+        struct heard heard;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        send_data(&scene, 0);
+        send_data(&scene, 1);
+        kit_wait(scene.loop, &scene.client.n_readable, 1);
+        ck_assert(is_there(scene.fd));
+        heard = hear(scene.loop, scene.fd);
+        ck_assert_uint_eq(heard.chunk.acknowledged, 2);
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(what_came_early_is_acknowledged_at_once)
+{
+        uint8_t packet[64];
+        struct scene scene;
+        struct hark_chunk chunk;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        send_data(&scene, 2);
+        while (inside(&scene.client)->in.early == 0)
+                kit_turn(scene.loop, hark_deadline_ns(KIT_PATIENCE_MS));
+        ck_assert(is_there(scene.fd));
+        ck_assert_int_eq(recv(scene.fd, packet, sizeof(packet), 0), HARK_CHUNK_HEADER + 8);
+        ck_assert(hark_chunk_decode(packet, HARK_CHUNK_HEADER + 8, &chunk));
+        ck_assert_uint_eq(chunk.acknowledged, 0);
+        ck_assert_uint_eq(hark_load64(packet + HARK_CHUNK_HEADER), 0x2); /* the next but one */
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(what_goes_back_anyway_acknowledges)
+{
+        struct scene scene;
+        uint8_t packet[HARK_UDP_LOOPBACK];
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        send_data(&scene, 0);
+        kit_wait(scene.loop, &scene.client.n_readable, 1);
+        ck_assert_int_eq(send_frame(&scene.client, 64, 2), 64);
+        ck_assert_uint_eq(inside(&scene.client)->acknowledge_ns, HARK_NEVER);
+        ck_assert_uint_eq(hear_data(&scene, packet).acknowledged, 1);
+        scene_close(&scene);
+}
+END_TEST
+
 /* --- several addresses ------------------------------------------------------------------------ */
 
 /* An address that stands for these two. */
@@ -310,6 +393,8 @@ FIXTURE_MAIN("udp_client", who_does_not_know_what_was_asked_cannot_answer,
              who_is_not_answered_asks_in_smaller_datagrams,
              in_place_of_a_lost_notification_comes_a_gap_of_its_number,
              a_notification_in_pieces_is_sent_again_as_it_was,
+             one_chunk_is_acknowledged_a_little_later, two_chunks_are_acknowledged_at_once,
+             what_came_early_is_acknowledged_at_once, what_goes_back_anyway_acknowledges,
              where_nobody_is_at_an_address_the_next_one_is_asked,
              where_nobody_answers_at_an_address_the_next_one_is_asked,
              where_nobody_is_at_the_last_address_it_is_refused)

@@ -189,6 +189,40 @@ START_TEST(how_many_may_fly_is_halved_once_a_round_trip)
 }
 END_TEST
 
+START_TEST(how_many_may_fly_grows_with_what_has_come)
+{
+        struct hark_send_window window;
+
+        hark_send_window_init(&window);
+        add(&window, 10, 0);
+        ck_assert(!hark_send_window_has_room(&window));
+        acknowledge(&window, 10, 0, 1 * MS);
+        ck_assert_uint_eq(window.congestion, 20); /* fast, */
+        add(&window, 20, 1 * MS);
+        ck_assert(!hark_send_window_has_room(&window));
+        window.threshold = 20;
+        acknowledge(&window, 29, 0, 2 * MS);
+        ck_assert_uint_eq(window.congestion, 20); /* and slowly where it was too much before */
+        acknowledge(&window, 30, 0, 2 * MS);
+        ck_assert_uint_eq(window.congestion, 21);
+        hark_send_window_done(&window);
+}
+END_TEST
+
+START_TEST(what_is_lost_leaves_before_anything_new)
+{
+        struct hark_send_window window;
+
+        hark_send_window_init(&window);
+        add(&window, 5, 0);
+        acknowledge(&window, 0, 0xF, 1 * MS);
+        ck_assert(!hark_send_window_has_room(&window));
+        ck_assert_int_eq(repeat(&window, 1 * MS), 0);
+        ck_assert(hark_send_window_has_room(&window));
+        hark_send_window_done(&window);
+}
+END_TEST
+
 START_TEST(after_a_silence_little_is_sent_at_once)
 {
         struct hark_send_window window;
@@ -488,9 +522,9 @@ FIXTURE_MAIN("windows", what_has_come_is_forgotten, what_three_have_overtaken_is
              what_one_has_overtaken_is_given_a_little_longer_than_others_took,
              the_last_one_is_sent_again_when_its_time_is_over_and_then_ever_later,
              what_was_sent_twice_measures_nothing, nobody_acknowledges_what_was_not_sent,
-             no_more_is_sent_than_the_other_side_takes,
-             how_many_may_fly_is_halved_once_a_round_trip, after_a_silence_little_is_sent_at_once,
-             a_loss_counts_however_much_was_sent_before_it,
+             no_more_is_sent_than_the_other_side_takes, how_many_may_fly_grows_with_what_has_come,
+             what_is_lost_leaves_before_anything_new, how_many_may_fly_is_halved_once_a_round_trip,
+             after_a_silence_little_is_sent_at_once, a_loss_counts_however_much_was_sent_before_it,
              at_the_end_all_that_has_not_come_is_sent_once_more,
              what_is_early_waits_for_what_is_missing, what_comes_twice_is_used_once,
              no_more_is_taken_than_was_let_in,
