@@ -33,7 +33,7 @@ enum act {
         ACT_FORGE,   /* a chunk with the connection's number, see forge() */
         ACT_SEND,    /* a frame; argument: from whom, how much */
         ACT_READ,    /* whether who reads; argument: bit 0 the server, bit 1 the client */
-        ACT_WAIT,    /* argument: in 4 ms */
+        ACT_WAIT,    /* argument: its square in ms, up to 65 s */
         ACT_WANT,    /* argument: who asks whether all has arrived, or wants to write */
         ACT_REPORT,  /* of a datagram that did not arrive: error, quoted number */
         ACT_CLOSE,   /* argument: bit 0 the client, else the server; bit 1 the listener */
@@ -324,7 +324,7 @@ static void act(struct input *input)
                 read_or_not(&scene.client, argument & 2);
                 break;
         case ACT_WAIT:
-                network.now_ns += argument * 4000000ull;
+                network.now_ns += argument * argument * 1000000ull;
                 break;
         case ACT_WANT:
                 ask(argument & 1 ? &scene.server : &scene.client);

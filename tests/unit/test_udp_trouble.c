@@ -92,6 +92,35 @@ START_TEST(who_asks_for_less_and_then_for_more_is_sent_no_more)
 }
 END_TEST
 
+/* Before a connection's socket is connected it is sent what others send to the address, too. */
+START_TEST(who_asks_from_elsewhere_is_not_taken_for_the_client)
+{
+        struct hark_udp_path elsewhere = {.peer.in.sin_family = AF_INET};
+        uint8_t packet[HARK_UDP_LEAST];
+        struct hark_chunk chunk;
+        struct udp_port *port;
+        struct pair pair;
+        struct kit_port end;
+        int fd;
+
+        pair_open(&pair);
+        fd = stranger_new(&pair.listener);
+        (void)get_accepted(pair.loop, fd, 1);
+        kit_accept(pair.loop, &pair.listener, &end);
+        port = inside(&end);
+        hark_udp_opening_encode(&(struct hark_udp_opening){.nonce = 1}, HARK_CHUNK_OPEN, 0, packet,
+                                sizeof(packet));
+        ck_assert(hark_chunk_decode(packet, sizeof(packet), &chunk));
+        ck_assert_int_eq(
+                port->ops->take_other(port, &elsewhere, &chunk, packet + HARK_CHUNK_HEADER), 0);
+        ck_assert_uint_eq(port->packet_size, HARK_UDP_COMMON);
+        ck_assert(!is_there(fd));
+        kit_close(&end);
+        close(fd);
+        pair_close(&pair);
+}
+END_TEST
+
 /* --- what the kernel says --------------------------------------------------------------------- */
 
 /* A socket of UDP; where it is. */
@@ -233,6 +262,7 @@ END_TEST
 FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_accepted_once,
              of_two_clients_at_one_address_the_later_one_is_served,
              who_asks_for_less_and_then_for_more_is_sent_no_more,
+             who_asks_from_elsewhere_is_not_taken_for_the_client,
              the_report_of_one_datagram_does_not_cost_the_next_one,
              what_cannot_go_on_is_lost_although_something_has_left,
              a_window_opens_although_the_word_of_it_is_lost,

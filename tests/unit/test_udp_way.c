@@ -273,9 +273,12 @@ START_TEST(a_report_of_a_connection_has_to_know_its_number)
         pair_open(&pair);
         port = inside(&pair.client);
         report_chunk(port->io.fd, ICMP_PORT_UNREACH, port->connection ^ 1);
+        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS)); /* it is read, */
         report_chunk(port->io.fd, ICMP_FRAG_NEEDED, port->connection ^ 1);
-        expect_unharmed(&pair);
+        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
+        expect_unharmed(&pair); /* and harms nobody */
         report_chunk(port->io.fd, ICMP_HOST_UNREACH, port->connection); /* for now */
+        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
         expect_unharmed(&pair);
         report_chunk(port->io.fd, ICMP_PORT_UNREACH, port->connection);
         kit_wait(pair.loop, &pair.client.n_broken, 1);
