@@ -276,7 +276,7 @@ START_TEST(a_report_of_a_connection_has_to_know_its_number)
         kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS)); /* it is read, */
         report_chunk(port->io.fd, ICMP_FRAG_NEEDED, port->connection ^ 1);
         kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
-        expect_unharmed(&pair); /* and harms nobody */
+        expect_unharmed(&pair);                                         /* and harms nobody */
         report_chunk(port->io.fd, ICMP_HOST_UNREACH, port->connection); /* for now */
         kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
         expect_unharmed(&pair);
