@@ -225,6 +225,38 @@ START_TEST(a_notification_in_pieces_is_sent_again_as_it_was)
 }
 END_TEST
 
+START_TEST(what_nobody_has_acknowledged_is_sent_once_more_before_the_end)
+{
+        uint8_t packet[HARK_UDP_LOOPBACK];
+        struct scene scene;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        for (uint8_t i = 0; i < 3; i++) {
+                ck_assert_int_eq(send_frame(&scene.client, 64, i), 64);
+                ck_assert_uint_eq(hear_data(&scene, packet).sequence, i);
+        }
+        kit_close(&scene.client);
+        for (uint8_t i = 0; i < 3; i++)
+                ck_assert_uint_eq(hear(scene.loop, scene.fd).chunk.sequence, i);
+        ck_assert_uint_eq(hear(scene.loop, scene.fd).chunk.kind, HARK_CHUNK_CLOSE);
+        scene_close(&scene);
+}
+END_TEST
+
+START_TEST(the_end_does_not_wait_for_good)
+{
+        struct hark_chunk chunk = {.kind = HARK_CHUNK_CLOSE, .connection = 11, .sequence = 1};
+        uint8_t packet[HARK_CHUNK_HEADER];
+        struct scene scene;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        hark_chunk_encode(&chunk, packet);
+        ck_assert_int_eq(send(scene.fd, packet, sizeof(packet), 0), sizeof(packet));
+        kit_expect_end(scene.loop, &scene.client, 0); /* the first chunk never comes */
+        scene_close(&scene);
+}
+END_TEST
+
 /* --- acknowledgements ------------------------------------------------------------------------- */
 
 static void send_data(struct scene *scene, uint32_t sequence)
@@ -244,12 +276,17 @@ static void send_data(struct scene *scene, uint32_t sequence)
 START_TEST(one_chunk_is_acknowledged_a_little_later)
 {
         struct scene scene;
+        struct udp_port *port;
         struct heard heard;
         uint64_t begin_ns;
 
         scene_open_connection(&scene, HARK_UDP_LEAST);
+        port = inside(&scene.client);
         begin_ns = hark_now_ns();
         send_data(&scene, 0);
+        kit_wait(scene.loop, &scene.client.n_readable, 1);
+        if (port->acknowledge_ns != HARK_NEVER) /* else we were slow */
+                ck_assert_uint_eq(port->acknowledge_ns, port->heard_ns + 5 * 1000000);
         heard = hear(scene.loop, scene.fd);
         ck_assert_uint_ge(hark_now_ns() - begin_ns, 5 * 1000000);
         ck_assert_uint_eq(heard.chunk.kind, HARK_CHUNK_ACK);
@@ -393,8 +430,10 @@ FIXTURE_MAIN("udp_client", who_does_not_know_what_was_asked_cannot_answer,
              who_is_not_answered_asks_in_smaller_datagrams,
              in_place_of_a_lost_notification_comes_a_gap_of_its_number,
              a_notification_in_pieces_is_sent_again_as_it_was,
-             one_chunk_is_acknowledged_a_little_later, two_chunks_are_acknowledged_at_once,
-             what_came_early_is_acknowledged_at_once, what_goes_back_anyway_acknowledges,
+             what_nobody_has_acknowledged_is_sent_once_more_before_the_end,
+             the_end_does_not_wait_for_good, one_chunk_is_acknowledged_a_little_later,
+             two_chunks_are_acknowledged_at_once, what_came_early_is_acknowledged_at_once,
+             what_goes_back_anyway_acknowledges,
              where_nobody_is_at_an_address_the_next_one_is_asked,
              where_nobody_answers_at_an_address_the_next_one_is_asked,
              where_nobody_is_at_the_last_address_it_is_refused)
