@@ -168,14 +168,24 @@ static void leave(struct talk *talk)
         hark_conn_leave(talk->conn);
 }
 
+static void depart(struct talk *talk)
+{
+        talk->conversation.memory.is_on_its_way = true;
+}
+
+static void arrive(struct talk *talk)
+{
+        memory_port_arrive(&talk->conversation.memory);
+}
+
 struct verb {
         const char *word;
         void (*act)(struct talk *talk);
 };
 
 static const struct verb verbs[] = {
-        {"admit", admit}, {"leave", leave}, {"close", close_conn},
-        {"unref", unref}, {"ping", ping},   {"release", release},
+        {"admit", admit}, {"leave", leave},     {"close", close_conn}, {"unref", unref},
+        {"ping", ping},   {"release", release}, {"depart", depart},    {"arrive", arrive},
 };
 
 static void act(struct conversation *conversation, const char *words)

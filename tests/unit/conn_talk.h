@@ -11,6 +11,7 @@
  *         refuse STATUS [TEXT]
  *         send FRAME, control FRAME                     tells the result if it was not 0
  *         room BYTES                                    what the port takes from now on
+ *         depart, arrive                                what is sent is on its way, and has come
  */
 
 #include "conversation.h"

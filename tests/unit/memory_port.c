@@ -57,6 +57,8 @@ static unsigned pending_events(const struct memory_port *memory)
                 events |= HARK_PORT_READABLE;
         if ((memory->wanted & HARK_PORT_WRITABLE) && memory->room > 0)
                 events |= HARK_PORT_WRITABLE;
+        if (memory->is_waited_for && !memory->is_on_its_way)
+                events |= HARK_PORT_WRITABLE;
         return events;
 }
 
@@ -155,6 +157,14 @@ static void want(struct hark_port *port, unsigned events)
         queue_events(memory);
 }
 
+static bool has_arrived(struct hark_port *port)
+{
+        struct memory_port *memory = open_port_of(port)->memory;
+
+        memory->is_waited_for = memory->is_on_its_way;
+        return !memory->is_on_its_way;
+}
+
 static void set_bulky(struct hark_port *port, bool is_bulky)
 {
         struct memory_port *memory = open_port_of(port)->memory;
@@ -185,6 +195,7 @@ static const struct hark_transport_ops memory_ops = {
         .receive = receive,
         .send = send_frames,
         .want = want,
+        .has_arrived = has_arrived,
         .set_bulky = set_bulky,
         .identify = identify,
         .close = close_port,
@@ -236,6 +247,12 @@ void memory_port_end(struct memory_port *memory, int error)
 void memory_port_set_room(struct memory_port *memory, size_t room)
 {
         memory->room = room;
+        queue_events(memory);
+}
+
+void memory_port_arrive(struct memory_port *memory)
+{
+        memory->is_on_its_way = false;
         queue_events(memory);
 }
 

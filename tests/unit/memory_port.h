@@ -36,6 +36,8 @@ struct memory_port {
         bool is_at_end;     /* receive gives 0, or -error, once incoming is empty */
         int error;          /* as -errno */
         int send_error;     /* what send gives, as -errno; 0: it sends */
+        bool is_on_its_way; /* what was sent has not arrived; see memory_port_arrive() */
+        bool is_waited_for; /* and somebody wants to know when it has */
         bool is_discarding; /* outgoing is only counted */
         uint64_t n_discarded;
 };
@@ -51,6 +53,8 @@ void memory_port_put(struct memory_port *memory, const uint8_t *bytes, size_t si
 void memory_port_end(struct memory_port *memory, int error);
 /* There is room again for so many bytes; SIZE_MAX: for all. */
 void memory_port_set_room(struct memory_port *memory, size_t room);
+/* All that was sent has arrived. */
+void memory_port_arrive(struct memory_port *memory);
 /* Drops the first bytes of outgoing, which have been looked at. */
 void memory_port_take(struct memory_port *memory, size_t size);
 

@@ -310,6 +310,20 @@ START_TEST(who_leaves_first_sends_what_is_queued)
 }
 END_TEST
 
+START_TEST(who_leaves_waits_for_what_is_on_its_way)
+{
+        talk_as_server("= depart\n"
+                       "= send reply #1 size=1000\n"
+                       "= leave\n"
+                       "< reply #1 size=1000\n"
+                       "< goaway\n"
+                       ".\n"
+                       "= arrive\n"
+                       "< closed\n"
+                       "! closed 0\n");
+}
+END_TEST
+
 START_TEST(who_leaves_takes_no_more_requests)
 {
         talk_as_server("= room 0\n"
@@ -479,9 +493,9 @@ FIXTURE_MAIN("conn", an_accepting_end_is_silent_until_it_admits, a_connecting_en
              who_is_not_read_for_now_is_not_given_up, a_hello_that_does_not_come_is_not_waited_for,
              who_leaves_names_the_last_request_and_closes,
              the_last_request_is_the_highest_not_the_latest, who_leaves_first_sends_what_is_queued,
-             who_leaves_takes_no_more_requests, who_has_left_can_send_no_more,
-             leaving_does_not_wait_for_ever, a_goodbye_is_told_and_ends_in_good_order,
-             closing_says_goodbye, letting_go_closes_without_a_word,
-             an_end_without_goodbye_is_a_loss, what_was_said_before_the_end_is_heard,
-             why_sending_failed_is_looked_for_in_what_came, a_frame_that_is_cut_short_is_a_loss,
-             a_conversation_is_the_same_byte_by_byte)
+             who_leaves_waits_for_what_is_on_its_way, who_leaves_takes_no_more_requests,
+             who_has_left_can_send_no_more, leaving_does_not_wait_for_ever,
+             a_goodbye_is_told_and_ends_in_good_order, closing_says_goodbye,
+             letting_go_closes_without_a_word, an_end_without_goodbye_is_a_loss,
+             what_was_said_before_the_end_is_heard, why_sending_failed_is_looked_for_in_what_came,
+             a_frame_that_is_cut_short_is_a_loss, a_conversation_is_the_same_byte_by_byte)

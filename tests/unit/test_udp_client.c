@@ -257,6 +257,27 @@ START_TEST(the_end_does_not_wait_for_good)
 }
 END_TEST
 
+START_TEST(each_that_has_come_shows_that_the_way_is_open)
+{
+        struct hark_chunk chunk = {.kind = HARK_CHUNK_ACK, .connection = 11, .acknowledged = 1};
+        uint8_t packet[HARK_CHUNK_HEADER];
+        struct scene scene;
+        struct udp_port *port;
+
+        scene_open_connection(&scene, HARK_UDP_LEAST);
+        port = inside(&scene.client);
+        for (uint8_t i = 0; i < 2; i++)
+                ck_assert_int_eq(send_frame(&scene.client, 64, i), 64);
+        port->came_ns -= HARK_UDP_SILENCE_NS / 2;
+        hark_chunk_encode(&chunk, packet);
+        ck_assert_int_eq(send(scene.fd, packet, sizeof(packet), 0), sizeof(packet));
+        while (port->out.first != 1)
+                kit_turn(scene.loop, hark_deadline_ns(KIT_PATIENCE_MS));
+        ck_assert_uint_eq(port->came_ns, port->heard_ns);
+        scene_close(&scene);
+}
+END_TEST
+
 /* --- acknowledgements ------------------------------------------------------------------------- */
 
 static void send_data(struct scene *scene, uint32_t sequence)
@@ -431,9 +452,9 @@ FIXTURE_MAIN("udp_client", who_does_not_know_what_was_asked_cannot_answer,
              in_place_of_a_lost_notification_comes_a_gap_of_its_number,
              a_notification_in_pieces_is_sent_again_as_it_was,
              what_nobody_has_acknowledged_is_sent_once_more_before_the_end,
-             the_end_does_not_wait_for_good, one_chunk_is_acknowledged_a_little_later,
-             two_chunks_are_acknowledged_at_once, what_came_early_is_acknowledged_at_once,
-             what_goes_back_anyway_acknowledges,
+             the_end_does_not_wait_for_good, each_that_has_come_shows_that_the_way_is_open,
+             one_chunk_is_acknowledged_a_little_later, two_chunks_are_acknowledged_at_once,
+             what_came_early_is_acknowledged_at_once, what_goes_back_anyway_acknowledges,
              where_nobody_is_at_an_address_the_next_one_is_asked,
              where_nobody_answers_at_an_address_the_next_one_is_asked,
              where_nobody_is_at_the_last_address_it_is_refused)
