@@ -94,7 +94,7 @@ static ssize_t send_left(struct mq_port *port, const struct hark_out_frame *fram
                 uint8_t bytes[HARK_MQ_FRAME];
                 int r;
 
-                hark_mq_copy_frame(&frames[i], 0, bytes, frames[i].size);
+                hark_out_frame_copy(&frames[i], 0, frames[i].size, bytes);
                 r = leave_frame(port, bytes, frames[i].size);
                 if (r < 0 && sent == 0)
                         return r;

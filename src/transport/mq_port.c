@@ -89,24 +89,6 @@ int hark_mq_port_say(struct mq_port *port, uint8_t kind, const void *bytes, size
                            kind == HARK_CHUNK_CLOSE ? 0 : PRIORITY_CONTROL);
 }
 
-void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to, size_t size)
-{
-        for (unsigned i = 0; size > 0; i++) {
-                const struct iovec *piece = &frame->iov[i];
-                size_t n;
-
-                if (offset >= piece->iov_len) {
-                        offset -= piece->iov_len;
-                        continue;
-                }
-                n = smaller(piece->iov_len - offset, size);
-                memcpy(to, (const uint8_t *)piece->iov_base + offset, n);
-                to += n;
-                size -= n;
-                offset = 0;
-        }
-}
-
 static bool has_window(const struct mq_port *port, size_t size)
 {
         return port->is_server || port->n_sent - port->n_acked + size <= HARK_MQ_WINDOW;
@@ -128,7 +110,7 @@ static ssize_t send_chunk(struct mq_port *port, const struct hark_out_frame *fra
         if (!has_window(port, size))
                 return -EAGAIN;
         hark_chunk_encode(&chunk, message);
-        hark_mq_copy_frame(frame, offset, message + HARK_CHUNK_HEADER, size);
+        hark_out_frame_copy(frame, offset, size, message + HARK_CHUNK_HEADER);
         r = hark_mq_put(port->out, message, HARK_CHUNK_HEADER + size,
                         port->has_begun ? frame->priority : PRIORITY_FIRST);
         if (r < 0)

@@ -87,10 +87,6 @@ int hark_mq_port_put(struct mq_port *port, const struct hark_chunk *chunk, unsig
 /* The receive of struct hark_transport_ops, of what has been taken in. */
 ssize_t hark_mq_port_take(struct mq_port *port, const struct iovec *iov, unsigned n_iov);
 
-/* Copies so many bytes of a frame, from offset on. */
-void hark_mq_copy_frame(const struct hark_out_frame *frame, size_t offset, uint8_t *to,
-                        size_t size);
-
 /* Tells HARK_PORT_BROKEN; the last thing that is done with it. */
 void hark_mq_port_break(struct mq_port *port, int error);
 

@@ -76,24 +76,6 @@ void hark_multicast_out_close(struct hark_multicast_out *out)
         out->fd = hark_close(out->fd);
 }
 
-/* Those bytes of a frame that begin at offset, without its padding. */
-static void copy_piece(const struct hark_out_frame *frame, size_t offset, uint8_t *to, size_t size)
-{
-        for (unsigned i = 0; size > 0; i++) {
-                const struct iovec *piece = &frame->iov[i];
-                size_t n;
-
-                if (offset >= piece->iov_len) {
-                        offset -= piece->iov_len;
-                        continue;
-                }
-                n = piece->iov_len - offset < size ? piece->iov_len - offset : size;
-                to = mempcpy(to, (const uint8_t *)piece->iov_base + offset, n);
-                size -= n;
-                offset = 0;
-        }
-}
-
 void hark_multicast_out_send(struct hark_multicast_out *out, const struct hark_out_frame *frame,
                              const char *topic, size_t topic_size)
 {
@@ -106,8 +88,8 @@ void hark_multicast_out_send(struct hark_multicast_out *out, const struct hark_o
                 return;
         do {
                 hark_cast_encode(&cast, packet);
-                copy_piece(frame, (size_t)cast.piece * HARK_CAST_PIECE, packet + HARK_CAST_HEADER,
-                           cast.size);
+                hark_out_frame_copy(frame, (size_t)cast.piece * HARK_CAST_PIECE, cast.size,
+                                    packet + HARK_CAST_HEADER);
                 send_packet(out, packet, HARK_CAST_HEADER + cast.size);
         } while (hark_cast_next(&cast, size));
 }

@@ -87,6 +87,14 @@ struct hark_out_frame {
                                  of this number then; 0: it has to arrive */
 };
 
+/* Finds so many bytes of a frame, from offset on, which must be there. Returns how many pieces. */
+unsigned hark_out_frame_slice(const struct hark_out_frame *frame, size_t offset, size_t size,
+                              struct iovec ret_iov[HARK_FRAME_IOVS]);
+
+/* Copies them. */
+void hark_out_frame_copy(const struct hark_out_frame *frame, size_t offset, size_t size,
+                         uint8_t *to);
+
 /* fds that came with what was received; the receiver owns them from then on. */
 struct hark_in_fds {
         int fds[HARK_PORT_FDS];

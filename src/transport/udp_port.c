@@ -11,7 +11,6 @@
 
 #include "base/bytes.h"
 #include "base/cleanup.h"
-#include "link/lost.h"
 
 #define READ_MAX       64 /* datagrams in one go: others get their turn */
 #define ACKNOWLEDGE_NS (5 * 1000000ull)
@@ -32,7 +31,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* --- datagrams -------------------------------------------------------------------------------- */
 
 /* Begins a chunk, which says what has come. */
-static struct hark_chunk chunk_of(struct udp_port *port, uint8_t kind, size_t size)
+struct hark_chunk hark_udp_port_chunk(struct udp_port *port, uint8_t kind, size_t size)
 {
         struct hark_chunk chunk = {.kind = kind,
                                    .size = (uint16_t)size,
@@ -55,7 +54,7 @@ static struct hark_chunk chunk_of(struct udp_port *port, uint8_t kind, size_t si
 
 static int say(struct udp_port *port, uint8_t kind, const void *bytes, size_t size)
 {
-        struct hark_chunk chunk = chunk_of(port, kind, size);
+        struct hark_chunk chunk = hark_udp_port_chunk(port, kind, size);
         uint8_t header[HARK_CHUNK_HEADER];
         struct iovec iov[2] = {{header, sizeof(header)}, {(void *)(uintptr_t)bytes, size}};
 
@@ -87,7 +86,7 @@ static void on_due(struct hark_timer *timer);
 static int read_packets(struct udp_port *port);
 static void settle(struct udp_port *port);
 
-static void schedule(struct udp_port *port)
+void hark_udp_port_schedule(struct udp_port *port)
 {
         uint64_t due = earlier(port->heard_ns + HARK_UDP_SILENCE_NS, port->probe_ns);
 
@@ -259,7 +258,7 @@ static int attend(struct udp_port *port)
                 return -ECONNRESET; /* the next connection finds out how much the way carries */
         if (port->acknowledge_ns <= now_ns)
                 acknowledge(port);
-        schedule(port);
+        hark_udp_port_schedule(port);
         return 0;
 }
 
@@ -397,131 +396,7 @@ ssize_t hark_udp_port_receive(struct hark_port *base, const struct iovec *iov, u
         return n;
 }
 
-/* --- sending ---------------------------------------------------------------------------------- */
-
-/* What is sent, and sent again if it does not come: the same, or what tells that it is lost. */
-struct packets {
-        uint8_t header[HARK_CHUNK_HEADER];
-        struct iovec iov[1 + HARK_FRAME_IOVS];
-        unsigned n_iov;
-};
-
-/* The header, and so many bytes of a frame from offset on. */
-static void lay_out(struct packets *packets, const struct hark_out_frame *frame, size_t offset,
-                    size_t size)
-{
-        packets->iov[0] = (struct iovec){packets->header, HARK_CHUNK_HEADER};
-        packets->n_iov = 1;
-        for (unsigned i = 0; size > 0; i++) {
-                const struct iovec *piece = &frame->iov[i];
-                size_t n = piece->iov_len;
-
-                if (offset >= n) {
-                        offset -= n;
-                        continue;
-                }
-                n = n - offset < size ? n - offset : size;
-                packets->iov[packets->n_iov++] =
-                        (struct iovec){(uint8_t *)piece->iov_base + offset, n};
-                size -= n;
-                offset = 0;
-        }
-}
-
-static void copy(const struct packets *packets, uint8_t *to)
-{
-        for (unsigned i = 0; i < packets->n_iov; i++)
-                to = mempcpy(to, packets->iov[i].iov_base, packets->iov[i].iov_len);
-}
-
-static bool keep_loss(struct udp_port *port, struct hark_chunk chunk,
-                      const struct hark_out_frame *frame, uint64_t now_ns)
-{
-        uint8_t gap[HARK_LOST_MAX];
-        size_t size = hark_lost_encode(frame->iov[0].iov_base, frame->loss_number, gap);
-        uint8_t *packet = hark_send_window_add(&port->out, HARK_CHUNK_HEADER + size, now_ns);
-
-        if (!packet)
-                return false;
-        chunk.size = (uint16_t)size;
-        hark_chunk_encode(&chunk, packet);
-        memcpy(packet + HARK_CHUNK_HEADER, gap, size);
-        return true;
-}
-
-static bool keep(struct udp_port *port, const struct packets *packets, size_t size, uint64_t now_ns)
-{
-        uint8_t *packet = hark_send_window_add(&port->out, HARK_CHUNK_HEADER + size, now_ns);
-
-        if (packet)
-                copy(packets, packet);
-        return packet;
-}
-
-/* Sends the chunk of a frame that begins at offset. Returns its bytes; -EAGAIN; -errno. */
-static ssize_t send_chunk(struct udp_port *port, const struct hark_out_frame *frame, size_t offset,
-                          uint64_t now_ns)
-{
-        size_t size = earlier(frame->size - offset, port->packet_size - HARK_CHUNK_HEADER);
-        bool may_be_lost = frame->loss_number != 0 && size == frame->size;
-        struct packets packets;
-        struct hark_chunk chunk;
-        bool is_kept;
-
-        if (!hark_send_window_has_room(&port->out))
-                return -EAGAIN;
-        chunk = chunk_of(port, HARK_CHUNK_DATA, size);
-        if (offset + size == frame->size)
-                chunk.flags |= HARK_CHUNK_LAST;
-        hark_chunk_encode(&chunk, packets.header);
-        lay_out(&packets, frame, offset, size);
-        is_kept = may_be_lost ? keep_loss(port, chunk, frame, now_ns)
-                              : keep(port, &packets, size, now_ns);
-        if (!is_kept)
-                return -ENOMEM;
-        if (hark_udp_send(port->io.fd, NULL, packets.iov, packets.n_iov) == -EMSGSIZE)
-                return -ECONNRESET; /* the next connection finds out how much the way carries */
-        return (ssize_t)size;
-}
-
-/* Returns the bytes that have left, of which the last may be missing; -EAGAIN; -errno. */
-static ssize_t send_frame(struct udp_port *port, const struct hark_out_frame *frame,
-                          uint64_t now_ns)
-{
-        size_t offset = 0;
-
-        while (offset < frame->size) {
-                ssize_t n = send_chunk(port, frame, offset, now_ns);
-
-                if (n < 0 && (offset == 0 || n != -EAGAIN))
-                        return n;
-                if (n < 0)
-                        break;
-                offset += (size_t)n;
-        }
-        return (ssize_t)offset;
-}
-
-ssize_t hark_udp_port_send(struct hark_port *base, const struct hark_out_frame *frames,
-                           unsigned n_frames)
-{
-        struct udp_port *port = udp_port_of(base);
-        uint64_t now_ns = hark_now_ns();
-        ssize_t sent = 0, n = 0;
-
-        if (hark_send_window_is_empty(&port->out))
-                port->came_ns = now_ns;
-        for (unsigned i = 0; i < n_frames && n >= 0; i++) {
-                n = send_frame(port, &frames[i], now_ns);
-                if (n > 0)
-                        sent += n;
-                if (n >= 0 && (size_t)n < frames[i].size)
-                        break;
-        }
-        schedule(port);
-        /* What cannot go on is lost at once: else what has left of this frame would leave again. */
-        return sent > 0 && (n >= 0 || n == -EAGAIN) ? sent : n;
-}
+/* --- what is wanted ------------------------------------------------------------------------- */
 
 void hark_udp_port_want(struct hark_port *base, unsigned events)
 {
@@ -554,7 +429,7 @@ void hark_udp_port_stand(struct udp_port *port, uint64_t connection, size_t pack
         port->connection = connection;
         port->packet_size = packet_size;
         note_heard(port, hark_now_ns());
-        schedule(port);
+        hark_udp_port_schedule(port);
 }
 
 void hark_udp_port_break(struct udp_port *port, int error)

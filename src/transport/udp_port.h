@@ -78,6 +78,12 @@ void hark_udp_port_stand(struct udp_port *port, uint64_t connection, size_t pack
 /* Begins to read its socket. 0; -errno. */
 int hark_udp_port_watch(struct udp_port *port);
 
+/* Begins a chunk, which says what has come. */
+struct hark_chunk hark_udp_port_chunk(struct udp_port *port, uint8_t kind, size_t size);
+
+/* Has the timer run when the next thing is due. */
+void hark_udp_port_schedule(struct udp_port *port);
+
 /* Tells HARK_PORT_BROKEN; the last thing that is done with it. */
 void hark_udp_port_break(struct udp_port *port, int error);
 
