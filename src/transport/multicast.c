@@ -212,15 +212,7 @@ static ssize_t send_frames(struct hark_port *base, const struct hark_out_frame *
 
 /* --- what is heard ---------------------------------------------------------------------------- */
 
-static void watch_overdue(struct multicast_port *port);
-
-static void on_overdue(struct hark_timer *timer)
-{
-        struct multicast_port *port = hark_container_of(timer, struct multicast_port, overdue);
-
-        watch_overdue(port);
-        hark_inbox_port_tell(&port->base, 0);
-}
+static void on_overdue(struct hark_timer *timer);
 
 /* Tells what is overdue now, too. */
 static void watch_overdue(struct multicast_port *port)
@@ -238,6 +230,9 @@ static void update(struct multicast_port *port)
                 hark_io_set(&port->io, port->base.inbox.size < HELD_MAX ? EPOLLIN : 0);
 }
 
+/* What is overdue, and who is silent, shows only when nothing more waits in the kernel: it may be
+ * there since long before this process came to read. Whatever is left there is read later, and so
+ * this is done again. */
 static void read_packets(struct multicast_port *port)
 {
         uint8_t packet[HARK_CAST_PACKET + 1]; /* what is larger shows by filling it */
@@ -246,22 +241,31 @@ static void read_packets(struct multicast_port *port)
         for (unsigned i = 0; i < READ_MAX && port->base.inbox.size < HELD_MAX; i++) {
                 ssize_t n = recv(port->io.fd, packet, sizeof(packet), MSG_DONTWAIT);
 
-                if (n < 0 && errno == EAGAIN)
-                        break;
+                if (n < 0 && errno == EAGAIN) {
+                        watch_overdue(port);
+                        return;
+                }
                 if (n > 0)
                         hark_multicast_in_put(&port->in, packet, (size_t)n, now_ns);
         }
-        watch_overdue(port);
+}
+
+static void read_and_tell(struct multicast_port *port)
+{
+        read_packets(port);
+        update(port);
+        hark_inbox_port_tell(&port->base, 0);
+}
+
+static void on_overdue(struct hark_timer *timer)
+{
+        read_and_tell(hark_container_of(timer, struct multicast_port, overdue));
 }
 
 static void on_readable(struct hark_io *io, uint32_t events)
 {
-        struct multicast_port *port = hark_container_of(io, struct multicast_port, io);
-
         (void)events;
-        read_packets(port);
-        update(port);
-        hark_inbox_port_tell(&port->base, 0);
+        read_and_tell(hark_container_of(io, struct multicast_port, io));
 }
 
 static ssize_t receive(struct hark_port *base, const struct iovec *iov, unsigned n_iov,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "link/cast_receiver.h"
 #include "link/cast_sender.h"
 #include "loop_kit.h"
 #include "wire/frame.h"
@@ -311,6 +312,46 @@ START_TEST(what_is_missing_is_told_by_its_number)
 }
 END_TEST
 
+/* So long as something that is missing is awaited, without looking whether it comes. */
+static void let_time_pass(void)
+{
+        uint64_t end_ns = hark_now_ns() + 3 * HARK_CAST_GRACE_NS / 2;
+
+        while (hark_time_left_ms(end_ns) > 0)
+                (void)poll(NULL, 0, hark_time_left_ms(end_ns));
+}
+
+START_TEST(what_came_in_time_and_was_not_read_yet_is_not_missed)
+{
+        struct hark_cast_sender *late = hark_cast_sender_new(11), *other = hark_cast_sender_new(13);
+        struct hark_cast_sender *again = hark_cast_sender_new(11);
+        struct place place;
+        int fd;
+
+        place_open(&place);
+        listen_in(&place, 0, "a.*");
+        listen_in(&place, 1, ">");
+        fd = sender_socket(&place);
+        send_by_hand(fd, late, "a.b", true);
+        send_by_hand(fd, late, "a.b", false);
+        send_by_hand(fd, late, "a.b", true);
+        send_by_hand(fd, other, "c", true);
+        until(place.loop, place.ears[1].n_heard == 2); /* so the third waits for the second */
+        for (unsigned i = 0; i < 100; i++)
+                send_by_hand(fd, other, "c", true);
+        send_by_hand(fd, again, "a.b", false);
+        send_by_hand(fd, again, "a.b", true);
+        let_time_pass();
+        until(place.loop, place.ears[0].sequence == 3);
+        ck_assert_uint_eq(place.ears[0].n_gaps, 0);
+        close(fd);
+        hark_cast_sender_free(late);
+        hark_cast_sender_free(other);
+        hark_cast_sender_free(again);
+        place_close(&place);
+}
+END_TEST
+
 START_TEST(what_was_dropped_before_it_could_leave_is_missed_by_all)
 {
         struct place place;
@@ -530,6 +571,7 @@ END_TEST
 FIXTURE_MAIN("multicast", all_who_listen_hear_what_is_published,
              who_comes_late_misses_nothing_from_then_on, a_client_s_publication_goes_to_the_group,
              what_a_group_cannot_do_is_refused_at_once, what_is_missing_is_told_by_its_number,
+             what_came_in_time_and_was_not_read_yet_is_not_missed,
              what_was_dropped_before_it_could_leave_is_missed_by_all,
              who_does_not_listen_any_more_hears_nothing, garbage_in_the_group_harms_nobody,
              another_group_at_the_same_port_is_another, a_server_that_drains_leaves_the_group,
