@@ -35,9 +35,47 @@ START_TEST(who_asked_more_than_once_before_anybody_looked_is_accepted_once)
         kit_accept(pair.loop, &pair.listener, &end);
         say(fd, HARK_CHUNK_PROBE, first.chunk.connection);
         ck_assert_uint_eq(hear(pair.loop, fd).chunk.kind, HARK_CHUNK_ACK);
+        ask(fd, 1, cookie, HARK_UDP_LEAST); /* was overtaken by what it has led to */
+        say(fd, HARK_CHUNK_PROBE, first.chunk.connection);
+        ck_assert_uint_eq(hear(pair.loop, fd).chunk.kind, HARK_CHUNK_ACK);
         kit_close(&end);
         close(fd);
         pair_close(&pair);
+}
+END_TEST
+
+/* -errno of binding a socket that would share the address. */
+static int try_to_join(const char *address)
+{
+        struct sockaddr_in name = name_of(address);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), yes = 1, r;
+
+        ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof(yes)), 0);
+        r = bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ? -errno : 0;
+        close(fd);
+        return r;
+}
+
+START_TEST(nobody_shares_the_address_of_who_listens)
+{
+        struct kit_listener next = {.n_ports = 0};
+        struct pair pair;
+        char address[64];
+
+        pair_open(&pair);
+        snprintf(address, sizeof(address), "%s", pair.listener.listener->address);
+        kit_close_listener(&pair.listener);
+        kit_listen(pair.loop, address, &next); /* shares it with a connection, */
+        kit_close(&pair.client);
+        kit_close(&pair.server);
+        ck_assert_int_eq(try_to_join(address), -EADDRINUSE);
+        kit_connect(pair.loop, address, &pair.client);
+        kit_accept(pair.loop, &next, &pair.server); /* and so it does here */
+        kit_close(&pair.client);
+        kit_close(&pair.server);
+        ck_assert_int_eq(try_to_join(address), -EADDRINUSE);
+        kit_close_listener(&next);
+        hark_loop_unref(pair.loop);
 }
 END_TEST
 
@@ -260,6 +298,7 @@ START_TEST(what_came_before_a_reset_is_still_handed_out)
 END_TEST
 
 FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_accepted_once,
+             nobody_shares_the_address_of_who_listens,
              of_two_clients_at_one_address_the_later_one_is_served,
              who_asks_for_less_and_then_for_more_is_sent_no_more,
              who_asks_from_elsewhere_is_not_taken_for_the_client,
