@@ -453,7 +453,7 @@ void hark_udp_port_done(struct udp_port *port)
                 say_end(port);
         hark_timer_stop(&port->timer);
         hark_io_stop(&port->io);
-        hark_close(port->io.fd);
+        hark_udp_close(port->io.fd);
         hark_send_window_done(&port->out);
         hark_receive_window_done(&port->in);
         hark_inbox_port_done(&port->base);

@@ -196,6 +196,16 @@ int hark_udp_connect(const struct addrinfo *info)
         return HARK_TAKE_FD(fd);
 }
 
+void hark_udp_close(int fd)
+{
+        union hark_inet_name name = {0};
+        socklen_t size = sizeof(name);
+
+        if (fd >= 0 && getsockname(fd, &name.any, &size) == 0)
+                (void)connect(fd, &name.any, size);
+        hark_close(fd);
+}
+
 /* --- from where, and to where ----------------------------------------------------------------- */
 
 static void put_in6(struct msghdr *message, union control *control, const struct in6_addr *local)

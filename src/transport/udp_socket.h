@@ -46,6 +46,13 @@ int hark_udp_split(int fd, const struct hark_udp_path *path);
 /* Makes a socket that talks to this address and nobody else. Returns it, or -errno. */
 int hark_udp_connect(const struct addrinfo *info);
 
+/*
+ * Closes a socket that talks to somebody. A process that was forked may have it still: so it is left
+ * talking to nobody but itself, or it would swallow what whoever has that address next sends.
+ * Takes -1.
+ */
+void hark_udp_close(int fd);
+
 /* to: NULL: whom the socket is connected to. 0: it has left, or was lost at once, which nobody can tell from later; -EMSGSIZE: the way carries
  * less; -EAGAIN: no room. */
 int hark_udp_send(int fd, const struct hark_udp_path *to, const struct iovec *iov, unsigned n_iov);

@@ -108,6 +108,28 @@ START_TEST(of_two_clients_at_one_address_the_later_one_is_served)
 }
 END_TEST
 
+/* As a process has it that was forked, and executes nothing. */
+START_TEST(a_copy_of_a_closed_connection_s_socket_swallows_nothing)
+{
+        struct pair pair;
+        struct kit_port end;
+        int fd, copy;
+
+        pair_open(&pair);
+        fd = stranger_new(&pair.listener);
+        (void)get_accepted(pair.loop, fd, 1);
+        kit_accept(pair.loop, &pair.listener, &end);
+        copy = dup(inside(&end)->io.fd);
+        ck_assert_int_ge(copy, 0);
+        kit_close(&end);
+        ck_assert_uint_eq(hear(pair.loop, fd).chunk.kind, HARK_CHUNK_CLOSE);
+        (void)get_accepted(pair.loop, fd, 2);
+        close(copy);
+        close(fd);
+        pair_close(&pair);
+}
+END_TEST
+
 START_TEST(who_asks_for_less_and_then_for_more_is_sent_no_more)
 {
         struct pair pair;
@@ -300,6 +322,7 @@ END_TEST
 FIXTURE_MAIN("udp_trouble", who_asked_more_than_once_before_anybody_looked_is_accepted_once,
              nobody_shares_the_address_of_who_listens,
              of_two_clients_at_one_address_the_later_one_is_served,
+             a_copy_of_a_closed_connection_s_socket_swallows_nothing,
              who_asks_for_less_and_then_for_more_is_sent_no_more,
              who_asks_from_elsewhere_is_not_taken_for_the_client,
              the_report_of_one_datagram_does_not_cost_the_next_one,
