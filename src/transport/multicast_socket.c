@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -61,14 +62,30 @@ static const char *interface_of(const struct hark_address *address)
         return LOOPBACK;
 }
 
+/* Its number, or -errno. if_nametoindex(3) has no errno to go by if there is no descriptor left. */
+static int find_interface(const char *name)
+{
+        hark_cleanup(hark_closep) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        struct ifreq request = {0};
+        size_t size = strlen(name) + 1;
+
+        if (fd < 0)
+                return -errno;
+        if (size > sizeof(request.ifr_name))
+                return -ENODEV;
+        memcpy(request.ifr_name, name, size);
+        return ioctl(fd, SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
+}
+
 int hark_multicast_find(const struct hark_address *address, struct hark_multicast_group *ret_group)
 {
         const char *interface = interface_of(address);
-        struct hark_multicast_group group = {.interface = if_nametoindex(interface),
-                                             .is_local = strcmp(interface, LOOPBACK) == 0};
+        struct hark_multicast_group group = {.is_local = strcmp(interface, LOOPBACK) == 0};
+        int index = find_interface(interface);
 
-        if (group.interface == 0)
-                return -ENODEV;
+        if (index < 0)
+                return index;
+        group.interface = (unsigned)index;
         (void)read_number(address, &group.name);
         if (group.name.any.sa_family == AF_INET6)
                 group.name.in6.sin6_scope_id = group.interface;

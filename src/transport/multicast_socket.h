@@ -23,7 +23,7 @@ struct hark_multicast_group {
 /* Whether the address is written as a number, and that is a group's. */
 bool hark_multicast_is_group(const struct hark_address *address);
 
-/* 0; -ENODEV: there is no such interface. */
+/* 0; -ENODEV: there is no such interface; -EMFILE, -ENFILE, -ENOMEM: no means to ask. */
 int hark_multicast_find(const struct hark_address *address, struct hark_multicast_group *ret_group);
 
 /* Make a socket that sends to the group, and one that hears it, as others on this machine may. What

@@ -17,6 +17,7 @@ enum {
         UNIX_PATH,
         UNIX_NAME,
         TCP,
+        GROUP,
         PIPE,
         EXEC,
         N_KINDS
@@ -44,6 +45,10 @@ static void prepare(struct attempt *attempt, int kind)
                 break;
         case TCP:
                 (void)snprintf(attempt->text, sizeof(attempt->text), "tcp:127.0.0.1:0");
+                break;
+        case GROUP:
+                (void)snprintf(attempt->text, sizeof(attempt->text), "udp:239.255.0.1:%u",
+                               20000 + (unsigned)getpid() % 10000);
                 break;
         case PIPE:
                 ck_assert_int_eq(pipe2(there, O_CLOEXEC), 0);
@@ -204,6 +209,7 @@ END_TEST
 
 START_TEST(connecting_without_memory_fails_cleanly)
 {
+        check_without_memory(try_connect, GROUP);
         check_without_memory(try_connect, PIPE);
         check_without_memory(try_connect, EXEC);
 }
@@ -211,6 +217,7 @@ END_TEST
 
 START_TEST(connecting_without_descriptors_fails_cleanly)
 {
+        check_without_descriptors(try_connect, GROUP);
         check_without_descriptors(try_connect, PIPE);
         check_without_descriptors(try_connect, EXEC);
 }
