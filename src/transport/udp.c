@@ -248,8 +248,11 @@ static int look_up(const struct hark_address *address, struct addrinfo **ret_add
         return hark_inet_resolve(address, hints, -EHOSTUNREACH, ret_addresses);
 }
 
+/* A group is a number, of an interface that connecting looks for. */
 static int resolve_udp(struct hark_address *address)
 {
+        if (hark_multicast_is_group(address))
+                return 0;
         return address->resolved ? 0 : look_up(address, &address->resolved);
 }
 

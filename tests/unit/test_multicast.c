@@ -532,6 +532,8 @@ START_TEST(an_address_that_cannot_be_a_group_s_is_refused)
         snprintf(address, sizeof(address), "%s?interface=none", place.address);
         ck_assert_int_eq(hark_server_listen(place.server, address), -ENODEV);
         ck_assert_int_eq(hark_connect(place.loop, address, NULL, &client), -ENODEV);
+        ck_assert_int_eq(hark_connect(place.loop, "udp:[ff02::1%25none]:5", NULL, &client),
+                         -ENODEV);
         ck_assert_int_eq(hark_address_check("udp:127.0.0.1:5?interface=lo", why, sizeof(why)),
                          -EINVAL);
         ck_assert_str_eq(why, "interface: only for a multicast group");
