@@ -21,8 +21,7 @@
 #include "transport/single.h"
 #include "wire/frame.h"
 
-#define READ_MAX     64                    /* datagrams in one go: others get their turn */
-#define HELD_MAX     ((size_t)1024 * 1024) /* more than that waits: nothing more is read */
+#define READ_MAX     64 /* datagrams in one go: others get their turn */
 #define MESSAGE_SIZE ((size_t)16 * 1024)
 #define FRAME_MAX    ((size_t)20 * 1024) /* that, and the prefix */
 #define SUBSCRIPTION 1                   /* the number of that to all there is */
@@ -109,6 +108,13 @@ static void take_of_server(struct multicast_port *port, const struct sent *sent)
 
 /* --- frames of a client ----------------------------------------------------------------------- */
 
+/* Without the memory to answer the connection ends, so that nobody waits for ever. */
+static void note_answered(struct multicast_port *port, int r)
+{
+        if (r < 0)
+                port->base.is_ended = true;
+}
+
 static void refuse(struct multicast_port *port, const struct sent *sent, int status,
                    const char *text)
 {
@@ -116,7 +122,8 @@ static void refuse(struct multicast_port *port, const struct sent *sent, int sta
 
         if (sent->header.name_size > 0)
                 memcpy(name, sent->name, sent->header.name_size);
-        (void)hark_pose_refusal(&port->base.inbox, &sent->header, name, status, text);
+        note_answered(port,
+                      hark_pose_refusal(&port->base.inbox, &sent->header, name, status, text));
 }
 
 static void subscribe(struct multicast_port *port, const struct sent *sent)
@@ -139,8 +146,7 @@ static void subscribe(struct multicast_port *port, const struct sent *sent)
                                         sent->header.name_size);
         if (r == 0)
                 r = hark_pose_subscribed(&port->base.inbox, sent->header.id);
-        if (r < 0)
-                refuse(port, sent, HARK_RESOURCE_EXHAUSTED, "no memory for it");
+        note_answered(port, r);
 }
 
 static void publish(struct multicast_port *port, const struct sent *sent)
@@ -182,7 +188,7 @@ static void take_of_client(struct multicast_port *port, const struct sent *sent)
                                "nobody answers at a multicast group");
                 break;
         case HARK_FRAME_PING:
-                (void)hark_pose_pong(&port->base.inbox, sent->header.id);
+                note_answered(port, hark_pose_pong(&port->base.inbox, sent->header.id));
                 break;
         default:
                 break;
@@ -227,7 +233,7 @@ static void watch_overdue(struct multicast_port *port)
 static void update(struct multicast_port *port)
 {
         if (port->io.loop)
-                hark_io_set(&port->io, port->base.inbox.size < HELD_MAX ? EPOLLIN : 0);
+                hark_io_set(&port->io, port->base.inbox.size < HARK_MULTICAST_HELD ? EPOLLIN : 0);
 }
 
 /* What is overdue, and who is silent, shows only when nothing more waits in the kernel: it may be
@@ -238,7 +244,7 @@ static void read_packets(struct multicast_port *port)
         uint8_t packet[HARK_CAST_PACKET + 1]; /* what is larger shows by filling it */
         uint64_t now_ns = hark_now_ns();
 
-        for (unsigned i = 0; i < READ_MAX && port->base.inbox.size < HELD_MAX; i++) {
+        for (unsigned i = 0; i < READ_MAX && port->base.inbox.size < HARK_MULTICAST_HELD; i++) {
                 ssize_t n = recv(port->io.fd, packet, sizeof(packet), MSG_DONTWAIT);
 
                 if (n < 0 && errno == EAGAIN) {
@@ -275,6 +281,8 @@ static ssize_t receive(struct hark_port *base, const struct iovec *iov, unsigned
         ssize_t n;
 
         (void)fds;
+        if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox))
+                hark_multicast_in_pay(&port->in);
         if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox))
                 read_packets(port);
         n = hark_inbox_port_take(&port->base, iov, n_iov);

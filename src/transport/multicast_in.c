@@ -15,7 +15,7 @@ struct subscription {
         struct hark_list link;
         uint32_t id;
         uint64_t sequence; /* of the last that it was told, as a notification or as lost */
-        uint64_t n_owed;   /* lost, and not told for want of memory */
+        uint64_t n_owed;   /* lost, and not told for want of room or memory */
         uint8_t filter_size;
         char filter[HARK_NAME_MAX];
 };
@@ -54,9 +54,11 @@ static bool put_gap(struct hark_multicast_in *in, struct subscription *subscript
         return true;
 }
 
-/* Whether nothing is owed any more. */
+/* Whether nothing is owed any more, and there is room. */
 static bool pay(struct hark_multicast_in *in, struct subscription *subscription)
 {
+        if (in->inbox->size > HARK_MULTICAST_HELD)
+                return false;
         if (subscription->n_owed > 0 && !put_gap(in, subscription, subscription->filter,
                                                  subscription->filter_size, subscription->n_owed))
                 return false;
@@ -172,6 +174,12 @@ void hark_multicast_in_put(struct hark_multicast_in *in, const uint8_t *packet, 
                            uint64_t now_ns)
 {
         hark_cast_receive(in->receiver, packet, size, now_ns);
+}
+
+void hark_multicast_in_pay(struct hark_multicast_in *in)
+{
+        hark_list_for_each (link, &in->subscriptions)
+                (void)pay(in, hark_container_of(link, struct subscription, link));
 }
 
 int hark_multicast_in_subscribe(struct hark_multicast_in *in, uint32_t id, const char *filter,

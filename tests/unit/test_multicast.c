@@ -16,10 +16,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "link/cast_receiver.h"
 #include "link/cast_sender.h"
 #include "loop_kit.h"
+#include "transport/multicast_in.h"
 #include "wire/frame.h"
 
 #define N_CLIENTS 3
@@ -388,6 +390,79 @@ START_TEST(who_does_not_listen_any_more_hears_nothing)
 }
 END_TEST
 
+#define N_SUBSCRIPTIONS 300
+#define N_BEHIND        200 /* wait for the first */
+
+/* What the inbox holds for each subscription, as delivered and as lost. */
+static uint64_t drain(struct hark_inbox *inbox, uint64_t *ret_n_lost)
+{
+        uint64_t n_delivered = 0;
+        const uint8_t *frame;
+        size_t size;
+
+        while ((frame = hark_inbox_peek(inbox, &size))) {
+                struct hark_header header;
+                const char *why;
+
+                ck_assert_int_eq(hark_header_decode(frame, &header, &why), 0);
+                if (header.type == HARK_FRAME_GAP)
+                        *ret_n_lost += hark_load64(frame + size - HARK_GAP_SIZE);
+                else
+                        n_delivered++;
+                hark_inbox_take(inbox);
+        }
+        return n_delivered;
+}
+
+static void put_by_hand(struct hark_multicast_in *in, const struct hark_cast *cast, size_t size)
+{
+        struct hark_header header = {.type = HARK_FRAME_PUBLISH, .name_size = 1};
+        uint8_t packet[HARK_CAST_PACKET] = {0};
+
+        header.size = (uint32_t)(size - HARK_HEADER_SIZE);
+        hark_cast_encode(cast, packet);
+        hark_header_encode(&header, packet + HARK_CAST_HEADER);
+        packet[HARK_CAST_HEADER + HARK_HEADER_SIZE] = 'a';
+        hark_multicast_in_put(in, packet, HARK_CAST_HEADER + cast->size, 1);
+}
+
+START_TEST(what_one_datagram_sets_free_is_bounded_and_the_rest_told_as_lost)
+{
+        struct hark_cast_sender *sender = hark_cast_sender_new(99);
+        struct hark_multicast_in in = {.inbox = NULL};
+        uint64_t n_delivered, n_lost = 0;
+        const size_t size = 1000;
+        struct hark_inbox inbox;
+        struct hark_cast first;
+
+        hark_inbox_init(&inbox, 4096);
+        ck_assert_int_eq(hark_multicast_in_init(&in, &inbox), 0);
+        for (uint32_t i = 1; i <= N_SUBSCRIPTIONS; i++)
+                ck_assert_int_eq(hark_multicast_in_subscribe(&in, i, "a", 1), 0);
+        ck_assert_int_eq(hark_cast_sender_begin(sender, "a", 1, size, &first), 0);
+        put_by_hand(&in, &first, size);
+        n_delivered = drain(&inbox, &n_lost);
+        ck_assert_uint_eq(n_delivered, N_SUBSCRIPTIONS);
+        ck_assert_int_eq(hark_cast_sender_begin(sender, "a", 1, size, &first), 0);
+        for (unsigned i = 0; i < N_BEHIND; i++) {
+                struct hark_cast cast;
+
+                ck_assert_int_eq(hark_cast_sender_begin(sender, "a", 1, size, &cast), 0);
+                put_by_hand(&in, &cast, size);
+        }
+        put_by_hand(&in, &first, size);
+        ck_assert_uint_lt(inbox.size, HARK_MULTICAST_HELD + 4096);
+        n_delivered += drain(&inbox, &n_lost);
+        ck_assert_uint_eq(n_lost, 0);
+        hark_multicast_in_pay(&in);
+        n_delivered += drain(&inbox, &n_lost);
+        ck_assert_uint_eq(n_delivered + n_lost, (uint64_t)N_SUBSCRIPTIONS * (N_BEHIND + 2));
+        hark_multicast_in_done(&in);
+        hark_inbox_done(&inbox);
+        hark_cast_sender_free(sender);
+}
+END_TEST
+
 START_TEST(garbage_in_the_group_harms_nobody)
 {
         struct place place;
@@ -576,6 +651,7 @@ FIXTURE_MAIN("multicast", all_who_listen_hear_what_is_published,
              what_came_in_time_and_was_not_read_yet_is_not_missed,
              what_was_dropped_before_it_could_leave_is_missed_by_all,
              who_does_not_listen_any_more_hears_nothing, garbage_in_the_group_harms_nobody,
+             what_one_datagram_sets_free_is_bounded_and_the_rest_told_as_lost,
              another_group_at_the_same_port_is_another, a_server_that_drains_leaves_the_group,
              nothing_goes_out_that_not_anyone_may_have,
              a_sender_tells_its_numbers_again_and_again_and_says_goodbye,
