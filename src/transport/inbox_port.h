@@ -39,6 +39,13 @@ void hark_inbox_port_open_soon(struct hark_inbox_port *port);
  */
 void hark_inbox_port_tell(struct hark_inbox_port *port, unsigned events);
 
+/* Whether it is telling just now: what lies where the frames come from has been looked at, and will
+ * be told by itself if there is more. */
+static inline bool hark_inbox_port_is_telling(const struct hark_inbox_port *port)
+{
+        return port->is_gone != NULL;
+}
+
 /* What there is to be read, when the loop gathers next. */
 void hark_inbox_port_tell_soon(struct hark_inbox_port *port);
 

@@ -212,7 +212,8 @@ static ssize_t send_frames(struct hark_port *base, const struct hark_out_frame *
                 else
                         take_of_client(port, &sent);
         }
-        hark_inbox_port_tell_soon(&port->base);
+        if (port->base.is_ended || hark_inbox_has_frame(&port->base.inbox))
+                hark_inbox_port_tell_soon(&port->base);
         return taken;
 }
 
@@ -283,7 +284,8 @@ static ssize_t receive(struct hark_port *base, const struct iovec *iov, unsigned
         (void)fds;
         if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox))
                 hark_multicast_in_pay(&port->in);
-        if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox))
+        if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox) &&
+            !hark_inbox_port_is_telling(&port->base))
                 read_packets(port);
         n = hark_inbox_port_take(&port->base, iov, n_iov);
         update(port);

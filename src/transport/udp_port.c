@@ -30,7 +30,6 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 /* --- datagrams -------------------------------------------------------------------------------- */
 
-/* Begins a chunk, which says what has come. */
 struct hark_chunk hark_udp_port_chunk(struct udp_port *port, uint8_t kind, size_t size)
 {
         struct hark_chunk chunk = {.kind = kind,
@@ -83,7 +82,7 @@ static int send_again(struct udp_port *port, const struct hark_sent_chunk *chunk
 /* --- time ------------------------------------------------------------------------------------- */
 
 static void on_due(struct hark_timer *timer);
-static int read_packets(struct udp_port *port);
+static int read_packets(struct udp_port *port, bool until_whole);
 static void settle(struct udp_port *port);
 
 void hark_udp_port_schedule(struct udp_port *port)
@@ -144,7 +143,7 @@ static void on_due(struct hark_timer *timer)
         int r = port->failed;
 
         if (r == 0 && is_silent(port, now_ns))
-                r = read_packets(port); /* we may have been held up, and it was not */
+                r = read_packets(port, false); /* we may have been held up, and it was not */
         if (r == 0 && is_silent(port, now_ns))
                 r = -ETIMEDOUT;
         if (r < 0) {
@@ -318,6 +317,12 @@ static int read_errors(struct udp_port *port)
         return r;
 }
 
+/* Of one who has said goodbye it is no news that he has gone. */
+static int note_report(const struct udp_port *port, int report)
+{
+        return port->base.is_ended ? 0 : report;
+}
+
 static int take_packet(struct udp_port *port, const struct hark_udp_path *from,
                        const uint8_t *packet, size_t size)
 {
@@ -331,29 +336,37 @@ static int take_packet(struct udp_port *port, const struct hark_udp_path *from,
         return port->ops->take_other(port, from, &chunk, bytes);
 }
 
-static int read_packets(struct udp_port *port)
+/* until_whole: no more than it takes for a frame. What has come counts although a report says by now
+ * that the other side is gone: that is the result only when it has been read. */
+static int read_packets(struct udp_port *port, bool until_whole)
 {
+        const struct hark_inbox *inbox = &port->base.inbox;
         uint8_t packet[HARK_UDP_LOOPBACK + 1]; /* what is larger shows by filling it */
         struct hark_udp_path from;
-        int r = 0;
+        int r = 0, report = 0;
 
         for (unsigned i = 0; i < READ_MAX && r == 0; i++) {
                 ssize_t n = hark_udp_receive(port->io.fd, packet, sizeof(packet), &from);
 
                 if (n == -EAGAIN)
                         break;
-                r = n < 0 ? read_errors(port) : take_packet(port, &from, packet, (size_t)n);
+                if (n >= 0)
+                        r = take_packet(port, &from, packet, (size_t)n);
+                else if (report == 0)
+                        report = read_errors(port);
+                if (until_whole && report == 0 && hark_inbox_has_frame(inbox))
+                        break;
         }
-        return r;
+        return r < 0 ? r : note_report(port, report);
 }
 
 static void on_io(struct hark_io *io, uint32_t events)
 {
         struct udp_port *port = hark_container_of(io, struct udp_port, io);
-        int r = read_packets(port);
+        int r = read_packets(port, false);
 
         if (r == 0 && events & EPOLLERR)
-                r = read_errors(port);
+                r = note_report(port, read_errors(port));
         if (r < 0)
                 port->ops->lose(port, r);
         else if (port->connection != 0)
@@ -368,7 +381,7 @@ int hark_udp_port_watch(struct udp_port *port)
 /* For whoever reads of his own accord; what else has come with it is told when the loop gathers. */
 static void read_now(struct udp_port *port)
 {
-        int r = read_packets(port);
+        int r = read_packets(port, true);
 
         if (r == 0)
                 r = attend(port);
@@ -386,7 +399,8 @@ ssize_t hark_udp_port_receive(struct hark_port *base, const struct iovec *iov, u
         ssize_t n;
 
         (void)fds;
-        if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox) && !port->base.is_ended)
+        if (port->io.loop && !hark_inbox_has_frame(&port->base.inbox) && !port->base.is_ended &&
+            !hark_inbox_port_is_telling(&port->base))
                 read_now(port);
         if (port->failed < 0 && !hark_inbox_has_frame(&port->base.inbox))
                 return port->failed;
