@@ -330,7 +330,7 @@ static void close_udp(struct hark_port *base)
 
 const struct hark_transport_ops hark_transport_udp = {
         .public = {.scheme = "udp",
-                   .syntax = "udp:host:port or udp:[::1]:port",
+                   .syntax = "udp:host:port, udp:[::1]:port or udp:group:port",
                    .capabilities = HARK_CAN_LOSE,
                    .max_frame = HARK_UDP_FRAME,
                    .peer_death = "at the next send, or in a minute",

@@ -249,19 +249,19 @@ const struct verb verb_transports = {
         .name = "transports",
         .operands = "[TRANSPORT]",
         .summary = "Print what each transport can do, and what limits it here",
-        .details =
-                "  reliable   loses nothing; else calls are repeated, lost notifications counted\n"
-                "  ordered    what is equally urgent comes in the order in which it was sent\n"
-                "  stream     carries bytes, not datagrams\n"
-                "  fds        passes file descriptors with a message\n"
-                "  identity   the kernel says who the peer is\n"
-                "  death      the peer's death is seen at once, without a probe\n"
-                "  priority   urgent messages go first by themselves\n"
-                "  shared     payloads can be built and read in place\n"
-                "  message    the largest, in bytes, if both ends allow it\n"
-                "  frame      bytes; larger messages travel in several\n"
-                "  memory     of an idle connection: hark's at both ends, and the kernel's\n"
-                "With a TRANSPORT, that one, and what each limit bounds.\n",
+        .details = "  reliable   loses nothing; else a lost notification is told as a gap, and "
+                   "counted\n"
+                   "  ordered    what is equally urgent comes in the order in which it was sent\n"
+                   "  stream     carries bytes, not datagrams\n"
+                   "  fds        passes file descriptors with a message\n"
+                   "  identity   the kernel says who the peer is\n"
+                   "  death      the peer's death is seen at once, without a probe\n"
+                   "  priority   urgent messages go first by themselves\n"
+                   "  shared     payloads can be built and read in place\n"
+                   "  message    the largest, in bytes, if both ends allow it\n"
+                   "  frame      bytes; larger messages travel in several\n"
+                   "  memory     of an idle connection: hark's at both ends, and the kernel's\n"
+                   "With a TRANSPORT, that one, and what each limit bounds.\n",
         .example = "  hark transports mq\n",
         .max_operands = 1,
         .options = transports_options,
