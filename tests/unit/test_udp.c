@@ -284,26 +284,17 @@ END_TEST
 START_TEST(who_does_not_read_lets_in_no_more_and_then_more_again)
 {
         struct pair pair;
-        unsigned n_sent = 0;
+        unsigned n_sent;
         size_t held;
 
         pair_open(&pair);
-        pair.server.port->transport->want(pair.server.port, 0);
-        pair.client.port->transport->want(pair.client.port,
-                                          HARK_PORT_READABLE | HARK_PORT_WRITABLE);
-        /* Until nothing moves any more: the window is shut, and all is acknowledged. */
-        while (!hark_send_window_is_shut(&inside(&pair.client)->out)) {
-                if (send_frame(&pair.client, 4096, (uint8_t)n_sent) == 4096)
-                        n_sent++;
-                else
-                        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
-        }
+        n_sent = send_until_shut(&pair);
         held = inside(&pair.server)->base.inbox.size;
-        ck_assert_uint_eq(held, n_sent * (size_t)4096);
+        ck_assert_uint_eq(held, n_sent * (size_t)SHUT_SIZE);
         ck_assert_uint_lt(held, 700 * 1024);
         pair.client.n_writable = 0;
         for (unsigned i = 0; i < n_sent; i++)
-                expect_frame(pair.loop, &pair.server, 4096, (uint8_t)i);
+                expect_frame(pair.loop, &pair.server, SHUT_SIZE, (uint8_t)i);
         kit_wait(pair.loop, &pair.client.n_writable, 1);
         ck_assert_int_eq(send_frame(&pair.client, 4096, 7), 4096);
         expect_frame(pair.loop, &pair.server, 4096, 7);

@@ -183,30 +183,16 @@ END_TEST
 
 /* --- what the kernel says --------------------------------------------------------------------- */
 
-/* A socket of UDP; where it is. */
-static int bind_anywhere(struct hark_udp_path *ret_path)
-{
-        struct sockaddr_in name = {.sin_family = AF_INET,
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-        socklen_t size = sizeof(name);
-        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-        ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, size), 0);
-        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-        *ret_path = (struct hark_udp_path){.peer.in = name};
-        return fd;
-}
-
 START_TEST(the_report_of_one_datagram_does_not_cost_the_next_one)
 {
         struct iovec iov = {(void *)(uintptr_t) "x", 1};
-        struct hark_udp_path gone, there;
+        struct hark_udp_path gone = {0}, there = {0};
         struct addrinfo info = {.ai_family = AF_INET, .ai_addrlen = sizeof(gone.peer.in)};
         struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         int fd, receiver;
 
-        close(bind_anywhere(&gone));
-        receiver = bind_anywhere(&there);
+        close(bind_anywhere(&gone.peer.in));
+        receiver = bind_anywhere(&there.peer.in);
         info.ai_addr = (struct sockaddr *)&any;
         fd = hark_udp_bind(&info, false);
         ck_assert_int_ge(fd, 0);
@@ -239,21 +225,13 @@ END_TEST
 START_TEST(a_window_opens_although_the_word_of_it_is_lost)
 {
         struct pair pair;
-        unsigned n_sent = 0;
+        unsigned n_sent;
 
         pair_open(&pair);
-        pair.server.port->transport->want(pair.server.port, 0);
-        pair.client.port->transport->want(pair.client.port,
-                                          HARK_PORT_READABLE | HARK_PORT_WRITABLE);
-        while (!hark_send_window_is_shut(&inside(&pair.client)->out)) {
-                if (send_frame(&pair.client, 4096, (uint8_t)n_sent) == 4096)
-                        n_sent++;
-                else
-                        kit_turn(pair.loop, hark_deadline_ns(KIT_PATIENCE_MS));
-        }
+        n_sent = send_until_shut(&pair);
         pair.client.n_writable = 0;
         for (unsigned i = 0; i < n_sent; i++)
-                expect_frame(pair.loop, &pair.server, 4096, (uint8_t)i);
+                expect_frame(pair.loop, &pair.server, SHUT_SIZE, (uint8_t)i);
         while (is_there(inside(&pair.client)->io.fd))
                 (void)recv(inside(&pair.client)->io.fd, (char[64]){0}, 64, 0);
         ck_assert(hark_send_window_is_shut(&inside(&pair.client)->out));

@@ -84,6 +84,25 @@ static inline struct udp_port *inside(struct kit_port *end)
         return hark_container_of(end->port, struct udp_port, base.port);
 }
 
+/* Has the client send to a server that does not read, until nothing moves any more: the window is
+ * shut, and all is acknowledged. Returns how many frames of SHUT_SIZE that were, marked from 0 on. */
+#define SHUT_SIZE 4096
+static inline unsigned send_until_shut(struct pair *pair)
+{
+        struct hark_port *client = pair->client.port, *server = pair->server.port;
+        unsigned n_sent = 0;
+
+        server->transport->want(server, 0);
+        client->transport->want(client, HARK_PORT_READABLE | HARK_PORT_WRITABLE);
+        while (!hark_send_window_is_shut(&inside(&pair->client)->out)) {
+                if (send_frame(&pair->client, SHUT_SIZE, (uint8_t)n_sent) == SHUT_SIZE)
+                        n_sent++;
+                else
+                        kit_turn(pair->loop, hark_deadline_ns(KIT_PATIENCE_MS));
+        }
+        return n_sent;
+}
+
 static inline void expect_unharmed(struct pair *pair)
 {
         ck_assert_int_eq(send_frame(&pair->client, 64, 1), 64);
@@ -102,6 +121,20 @@ static inline struct sockaddr_in name_of(const char *address)
 
         name.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
         return name;
+}
+
+/* A socket of UDP; where it is. */
+static inline int bind_anywhere(struct sockaddr_in *ret_name)
+{
+        struct sockaddr_in name = {.sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(name);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, size), 0);
+        ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+        *ret_name = name;
+        return fd;
 }
 
 static inline int stranger_new(const struct kit_listener *listener)
